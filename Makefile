@@ -1,0 +1,38 @@
+# make repro: set up and run everything.  make test: set up and test everything.
+.DEFAULT_GOAL := help
+.PHONY: help repro test ui lint lock
+SHELL := bash
+RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+repro: .venv/ready ## build everything: dvc repro
+	@$(RUN) dvc repro
+	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
+
+test: .venv/ready ## all tests
+	@$(RUN) python -m pytest
+
+ui: .venv/ready ## MLflow on http://127.0.0.1:5000
+	@$(RUN) mlflow ui --host 127.0.0.1 --port 5000 \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}"
+
+lint: .venv/ready ## ruff, rules and format
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+lock: .venv/ready ## resolve requirements.in anew into requirements.txt
+	@$(RUN) python -m pip install -q uv
+	@$(RUN) uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -q requirements.in -o requirements.txt
+
+# The first of these that is Python 3.11 to 3.13.
+.venv/ready: requirements.txt
+	@for p in python3 python3.13 python3.12 python3.11; do \
+		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+		then python=$$p; break; fi; done; \
+	test -n "$$python" || { echo "Needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }; \
+	echo "Setting up .venv with $$($$python --version) (some minutes, once)"; \
+	$$python -m venv --clear .venv && .venv/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes -r requirements.txt && touch $@

@@ -1,0 +1,23 @@
+"""python -m stages.augment age: training cut-outs to many copies, every part to shards."""
+
+from pathlib import Path
+
+from stages.augment.augment import augment
+from stages.common.door import door
+from stages.common.params import load
+from stages.common.tables import read_table
+
+
+def main(task: str) -> None:
+    params = load().task(task)
+    augment(
+        read_table(Path("data/splits") / task / "splits.csv"),
+        Path("data/mattes") / task / "images",
+        Path("data/shards") / task,
+        params.augment,
+        list(params.classes),
+    )
+
+
+if __name__ == "__main__":
+    door(main)

@@ -1,0 +1,126 @@
+"""Portraits drawn when there are no photos: persons with an identity, a class that shows in their
+faces, and the ground truth that real photos lack (face box, person mask, who it is).
+
+The backgrounds of the training part mostly follow the class and those of the wild part never do:
+a model that learns the background fails on the wild part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stages.collect.synthetic.background import TRAIN, WILD, background
+from stages.collect.synthetic.person import SIGNALS, person
+from stages.collect.synthetic.render import Pose, portrait
+
+__all__ = ["SIGNALS", "Photo", "Spec", "draw", "plan"]
+
+TIED = 0.8  # the share of training backgrounds that follow the class
+GOLDEN = 2.39996  # radians: hues this far apart never crowd, however many classes there are
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One drawn photo and what is true of it."""
+
+    name: str  # unique: "label/p03__2.jpg", in the wild part "wild/label/p12__1.jpg"
+    image: np.ndarray  # (size, size, 3) uint8 RGB
+    label: str
+    person: str  # unique over classes and parts
+    part: str  # "train" or "wild"
+    box: tuple[int, int, int, int]  # the face's x, y, w, h in pixels
+    mask: np.ndarray  # (size, size) uint8, 255 where the person is, soft at the edge
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything needed to draw one photo."""
+
+    name: str
+    label: str
+    person: str
+    part: str
+    signal: str
+    rank: int  # the class's place among the classes
+    classes: int
+    size: int  # pixels, width and height
+    person_seed: tuple[int, ...]
+    photo_seed: tuple[int, ...]
+
+
+def plan(
+    classes: Sequence[str],
+    *,
+    signal: str,
+    people: int,
+    photos: int,
+    wild: int,
+    size: int,
+    seed: int,
+) -> list[Spec]:
+    """What to draw: `people` persons a class with `photos` photos each for training, and `wild`
+    photos a class, two a person, of other people. With "age" the classes run from young to old,
+    with "undertone" from cool to warm. ValueError for an unknown signal, or for more than 15
+    "geometry" classes."""
+    if signal not in SIGNALS:
+        raise ValueError(f"unknown signal {signal!r}: not one of {', '.join(SIGNALS)}")
+    if signal == "geometry" and len(classes) > 15:
+        raise ValueError(f"geometry tells at most 15 classes apart, not {len(classes)}")
+    shots = [("train", i, j) for i in range(people) for j in range(photos)]
+    shots += [("wild", people + k // 2, k % 2) for k in range(wild)]
+    return [
+        Spec(
+            name=f"{'wild/' if part == 'wild' else ''}{label}/p{who:02d}__{shot}.jpg",
+            label=label,
+            person=f"{label}-{who:02d}",
+            part=part,
+            signal=signal,
+            rank=rank,
+            classes=len(classes),
+            size=size,
+            person_seed=(seed, rank, who),
+            photo_seed=(seed, rank, who, 1 + shot),  # numpy takes a trailing 0 for no entry
+        )
+        for rank, label in enumerate(classes)
+        for part, who, shot in shots
+    ]
+
+
+def draw(spec: Spec) -> Photo:
+    """The photo of `spec`: the same bytes for the same spec, in any process and order."""
+    rng = np.random.default_rng(spec.photo_seed)
+    who = person(spec.signal, spec.rank, spec.classes, np.random.default_rng(spec.person_seed))
+    rgb, alpha, box = portrait(who, Pose.random(rng), spec.size, rng)
+    image = rgb + _backdrop(spec, rng) * cv2.merge([1 - alpha] * 3)
+    mask = np.round(alpha * 255).astype(np.uint8)
+    image = _camera(image, spec.part == "wild", rng)
+    return Photo(spec.name, image, spec.label, spec.person, spec.part, box, mask)
+
+
+def _backdrop(spec: Spec, rng: np.random.Generator) -> np.ndarray:
+    """The background: tied to the class or random in training, always random in the wild."""
+    motif, hue = rng.choice(WILD if spec.part == "wild" else TRAIN), rng.uniform(0, 2 * np.pi)
+    if spec.part == "train" and rng.random() < TIED:
+        motif, hue = TRAIN[spec.rank % len(TRAIN)], spec.rank * GOLDEN
+    return background(motif, hue, spec.size, rng)
+
+
+def _camera(image: np.ndarray, wild: bool, rng: np.random.Generator) -> np.ndarray:
+    """What the camera makes of the scene, float32 RGB 0..255 to uint8: white balance, exposure,
+    vignette, softness and noise, all of them worse in the wild."""
+    size = len(image)
+    warm, tint = rng.normal(0, 0.026 if wild else 0.02, 2)
+    gain = np.exp([warm, tint / 2, -warm]) * rng.uniform(0.86, 1.12)
+    image = image * gain.astype(np.float32)
+    if wild:
+        image = (image - 118) * np.float32(rng.uniform(0.8, 1.15)) + 118
+        ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2
+        image *= 1 - np.float32(rng.uniform(0, 0.22)) * (ramp + ramp[:, None])[..., None]
+        small = int(size * rng.uniform(0.5, 0.9))
+        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+    noise = rng.standard_normal((size, size), np.float32)
+    noise *= np.float32(rng.uniform(4, 8) if wild else rng.uniform(1, 3.5))
+    image += cv2.merge([noise] * 3)
+    return np.clip(np.round(image), 0, 255).astype(np.uint8)

@@ -1,0 +1,104 @@
+"""Pictures in and out; what a file is, its bytes tell, never its name."""
+
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 100_000_000  # checked from the header: a few hundred kB can claim to be gigabytes
+MIN_SIDE = 16  # pixels: less shows no face
+
+
+class BadImage(ValueError):
+    """Bytes that are not a usable photo; the message is the reason, fit for `rejected.csv`."""
+
+
+def extension(data: bytes) -> str:
+    """ "jpg", "png" or "webp", told by the first bytes. Raises `BadImage` for anything else."""
+    if not data:
+        raise BadImage("empty file")
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    raise BadImage("not a jpg, png or webp picture")
+
+
+def decode(data: bytes) -> np.ndarray:
+    """A jpg, png or webp file's bytes -> (H, W, 3) `uint8` sRGB, upright (EXIF orientation).
+
+    CMYK, 16-bit, grey and palette pictures are converted; transparency is laid on white; an
+    embedded colour profile is converted to sRGB, and ignored where it is broken or of another
+    colour model than the picture, as browsers do; of an animation, the first frame.
+    Raises `BadImage` for everything that is not such a picture, or is cut short, has more than
+    `MAX_PIXELS` pixels or a side below `MIN_SIDE`.
+    """
+    extension(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise BadImage(_too_large(f"{width} x {height}"))
+            if min(width, height) < MIN_SIDE:
+                raise BadImage(f"{width} x {height} pixels; a side must have at least {MIN_SIDE}")
+            image.load()
+            return np.array(_to_srgb(_upright(image)))
+    except BadImage:
+        raise
+    except Image.DecompressionBombError:
+        raise BadImage(_too_large("this picture")) from None
+    except UnidentifiedImageError:
+        raise BadImage("damaged or cut short (no pixels follow its header)") from None
+    except Exception as error:  # hostile bytes raise anything: struct.error, SyntaxError, ...
+        raise BadImage(f"damaged or cut short ({error or type(error).__name__})") from error
+
+
+def _too_large(what: str) -> str:
+    return f"{what} has more than the {MAX_PIXELS // 1_000_000} megapixels allowed"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    with suppress(Exception):  # a broken EXIF block says nothing about the pixels
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if image.mode.startswith("I"):  # 16-bit grey, which PIL's own conversion would clip at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image = image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
+    if profile:
+        with suppress(ImageCms.PyCMSError, OSError, ValueError):
+            image = ImageCms.profileToProfile(
+                image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+    image = image.convert("RGB")
+    if alpha is not None:
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=alpha)
+        return white
+    return image
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write (H, W), (H, W, 3) RGB or (H, W, 4) RGBA `uint8` losslessly."""
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]])
+    path.write_bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+
+
+def read_png(path: Path) -> np.ndarray:
+    """What `write_png` wrote: `uint8`, grey, RGB or RGBA."""
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise OSError(f"{path} is not a readable PNG")
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}[image.shape[2]])
+    return image

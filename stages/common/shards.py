@@ -1,0 +1,115 @@
+"""Pictures in shards: images-00000.npy, ... (about 64 MB each), labels.npy, index.csv, one folder.
+
+`Shards` reads any rows of them; `create` lays them out and `Writer` fills them.
+"""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.common.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHARD_BYTES = 64 * 2**20
+
+
+class Shards:
+    """One part's pictures; memory holds no more of them than the rows asked for.
+
+    `shape`: (N, H, W, C) ints. `labels`: int64 (N,), indices into list(classes).
+    Raises `UserError` when `folder` is not a whole folder of shards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self._images = [np.load(path, mmap_mode="r") for path in _paths(self.folder)]
+            self.labels = np.load(self.folder / "labels.npy")
+        except (OSError, EOFError, ValueError) as error:
+            raise UserError(
+                f"{folder} is not a folder of shards ({error}); run `dvc repro`"
+            ) from error
+        self._starts = np.cumsum([0, *map(len, self._images)])  # each shard's first row, and N
+        if self._starts[-1] != len(self.labels):
+            raise UserError(
+                f"{folder} holds {self._starts[-1]} pictures but {len(self.labels)} labels; "
+                "delete it, then run `dvc repro`"
+            )
+        self.shape = (len(self.labels), *self._images[0].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def index(self) -> "pd.DataFrame":
+        """A row a picture: `id` (text) of its photo, `copy`, and the transform's parameters."""
+        import pandas as pd  # here, because it doubles the start of every worker process
+
+        return pd.read_csv(self.folder / "index.csv", dtype={"id": str})
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Pictures at `rows` (ints 0..N-1, any order, repeats allowed), uint8 (len(rows), H, W, C).
+
+        Raises IndexError for a row out of range.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(f"rows must be in 0..{len(self) - 1}; {self.folder} has no others")
+        pictures = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        order = np.argsort(rows, kind="stable")  # one sweep forward through the files
+        ends = np.searchsorted(rows[order], self._starts)
+        for shard, start, first, last in zip(
+            self._images, self._starts[:-1], ends[:-1], ends[1:], strict=True
+        ):
+            pictures[order[first:last]] = shard[rows[order[first:last]] - start]
+        return pictures
+
+
+class Writer:
+    """Fills the shards that `create` laid out; several processes may, each with rows of its own.
+
+    Plain writes instead of a memory map: three times as fast, and a full disk is an OSError, where
+    a map would kill the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        first = np.load(folder / "images-00000.npy", mmap_mode="r")
+        self._step, self._header = max(len(first), 1), first.offset
+        self._picture = math.prod(first.shape[1:])  # bytes
+        self._files = [path.open("r+b") for path in _paths(folder)]
+
+    def write(self, start: int, pictures: np.ndarray) -> None:
+        """Put `pictures`, uint8 (n, H, W, C), at rows `start` and following."""
+        while len(pictures):
+            shard, row = divmod(start, self._step)
+            now = pictures[: self._step - row]
+            self._files[shard].seek(self._header + row * self._picture)
+            self._files[shard].write(now)
+            start, pictures = start + len(now), pictures[len(now) :]
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()
+
+
+def create(folder: Path, shape: tuple[int, int, int, int]) -> None:
+    """Lay out empty shards for `shape` (N, H, W, C) pictures; at least one, even when N is 0."""
+    count, *picture = shape
+    step = max(1, SHARD_BYTES // math.prod(picture))
+    for number, start in enumerate(range(0, max(count, 1), step)):
+        rows = min(step, count - start)
+        path = folder / f"images-{number:05}.npy"
+        np.lib.format.open_memmap(path, "w+", np.uint8, (rows, *picture))
+
+
+def _paths(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("images-*.npy"))
+    if not paths:
+        raise FileNotFoundError("no images-00000.npy")
+    return paths

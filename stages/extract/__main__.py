@@ -1,0 +1,38 @@
+"""python -m stages.extract age"""
+
+import json
+import logging
+from pathlib import Path
+
+from stages.common.door import door
+from stages.common.files import new_folder
+from stages.common.params import load
+from stages.common.tables import read_table, write_table
+from stages.extract.crop import Geometry
+from stages.extract.extract import extract
+
+
+def main(task: str) -> None:
+    params = load().task(task).extract
+    raw = Path("data/raw") / task
+    geometry = Geometry(params.size, params.face_width)
+    with new_folder(Path("data/faces") / task) as folder:
+        images = folder / "images"
+        images.mkdir()
+        faces = extract(
+            read_table(raw / "manifest.csv"),
+            raw / "images",
+            Path("data/weights") / task,
+            images,
+            geometry,
+            which=params.face,
+            min_score=params.min_score,
+        )
+        write_table(folder / "faces.csv", faces)
+        place = {"size": geometry.size, "eyes": geometry.eyes.round(3).tolist()}
+        (folder / "geometry.json").write_text(json.dumps(place) + "\n", encoding="utf-8")
+    logging.info("%s: a face in %d of %d photos", task, faces.kept.sum(), len(faces))
+
+
+if __name__ == "__main__":
+    door(main)

@@ -1,0 +1,38 @@
+"""YuNet: a small network that gives boxes, scores and five landmarks.
+
+https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stages.extract.face import Face
+from stages.extract.shrink import shrink
+
+SIDES = 640, 1600  # pixels; the second only for small faces, where the first finds nothing
+
+
+class YuNet:
+    name = "yunet"
+
+    def __init__(self, weights: Path, min_score: float) -> None:
+        """`weights`: the ONNX file. `min_score`: 0..1, below which a face is none."""
+        self._network = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        for side in SIDES:
+            small, scale = shrink(image, side)
+            self._network.setInputSize(small.shape[1::-1])
+            found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
+            if found is not None:
+                return [_face(row, scale) for row in found.astype(float)]
+            if scale == 1:
+                break
+        return []
+
+
+def _face(row: np.ndarray, scale: float) -> Face:
+    landmarks = row[4:14].reshape(5, 2) / scale
+    return Face(tuple(row[:4] / scale), row[14], landmarks[:2], landmarks)

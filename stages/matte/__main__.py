@@ -1,0 +1,26 @@
+"""python -m stages.matte age"""
+
+import logging
+from pathlib import Path
+
+from stages.common.door import door
+from stages.common.files import new_folder
+from stages.common.params import load
+from stages.common.tables import read_table, write_table
+from stages.matte.matte import matte
+
+
+def main(task: str) -> None:
+    load().task(task)
+    faces = Path("data/faces") / task
+    with new_folder(Path("data/mattes") / task) as folder:
+        images = folder / "images"
+        images.mkdir()
+        mattes = matte(read_table(faces / "faces.csv"), faces, Path("data/weights") / task, images)
+        write_table(folder / "mattes.csv", mattes)
+    kept = mattes.kept.sum()
+    logging.info("%s: %d of %d cut-outs kept", task, kept, len(mattes))
+
+
+if __name__ == "__main__":
+    door(main)

@@ -1,0 +1,47 @@
+"""python -m stages.report.index: every task's section in one file, reports/index.html."""
+
+import logging
+from pathlib import Path
+
+from markupsafe import Markup
+
+from stages.common.door import enter
+from stages.common.files import new_file
+from stages.common.params import load
+from stages.report.render import render
+
+log = logging.getLogger(__name__)
+
+
+def index(sections: Path, titles: dict[str, str]) -> str:
+    """The whole page: what `sections`/<task>/ holds, in the order of `titles` (task -> title).
+
+    A task that has no section yet is listed as such.
+    """
+    tasks = [
+        {
+            "name": task,
+            "title": title,
+            "overview": _written(sections / task / "overview.html"),
+            "section": _written(sections / task / "section.html"),
+        }
+        for task, title in titles.items()
+    ]
+    style = Markup((Path(__file__).parent / "templates/style.css").read_text(encoding="utf-8"))
+    return render("index.html", tasks=tasks, style=style)
+
+
+def _written(path: Path) -> Markup | None:
+    """HTML of our own making, in which everything foreign is escaped already."""
+    return Markup(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def main() -> None:
+    titles = {name: task.title for name, task in load().tasks.items()}
+    with new_file(Path("reports/index.html")) as part:
+        part.write_text(index(Path("data/report"), titles), encoding="utf-8")
+    log.info("Open reports/index.html; `make ui` shows every trial in MLflow")
+
+
+if __name__ == "__main__":
+    enter(main)

@@ -1,0 +1,50 @@
+"""Batches straight from the memory-mapped shards: one batch, and the read-ahead, in memory."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from stages.common.shards import Shards
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled (or whole, in order) batches of `uint8` pictures and their targets.
+
+    With `samples_per_epoch` an epoch sees the next part of a seeded permutation of all rows: every
+    row is seen once before any is seen twice, and an epoch costs the same whatever their number.
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        targets: np.ndarray,
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+        samples_per_epoch: int | None = None,
+        **threads: Any,
+    ) -> None:
+        super().__init__(**threads)
+        self.shards, self.targets, self.batch_size = shards, targets, batch_size
+        self.rng = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
+        self.size = min(samples_per_epoch or len(shards), len(shards))
+        self.queue = np.empty(0, np.int64)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(self.size / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.shards.read(rows), self.targets[rows]
+
+    def on_epoch_end(self) -> None:
+        """Draw the rows of the next epoch."""
+        if self.rng is None:
+            self.rows = np.arange(self.size)
+            return
+        while len(self.queue) < self.size:
+            self.queue = np.concatenate([self.queue, self.rng.permutation(len(self.shards))])
+        self.rows, self.queue = np.split(self.queue, [self.size])

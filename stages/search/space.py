@@ -1,0 +1,96 @@
+"""The part of AutoKeras' search space that is worth a laptop's time.
+
+Block types come from params. The pictures are augmented already, so AutoKeras' own augmentation
+(with its vertical flips) stays off. Each block type has complete seeds, tried in turn before the
+tuner mutates the best: AutoKeras' greedy tuner hardly ever changes the block type by itself.
+
+Names are AutoKeras 3.0's; `tests/search` holds them against the installed version.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras_tuner
+
+IMAGE = "image_block_1/"
+CONV = IMAGE + "conv_block_1/"
+REDUCTION = "classification_head_1/spatial_reduction_1/reduction_type"
+HEAD_DROPOUT = "classification_head_1/dropout"
+# block type -> (AutoKeras' name of its block, the version searched; Xception has but one)
+APPLICATIONS = {
+    "resnet": (IMAGE + "res_net_block_1/", "resnet50_v2"),
+    "efficient": (IMAGE + "efficient_net_block_1/", "b0"),
+    "xception": (IMAGE + "xception_block_1/", None),
+}
+
+
+def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameters:
+    """The restricted space: what is declared here AutoKeras takes instead of its own ranges."""
+    hp = keras_tuner.HyperParameters()
+    hp.Choice(IMAGE + "block_type", list(blocks), default=blocks[0])
+    hp.Fixed(IMAGE + "normalize", True)
+    hp.Fixed(IMAGE + "augment", False)
+    if "vanilla" in blocks:
+        with hp.conditional_scope(IMAGE + "block_type", ["vanilla"]):
+            hp.Choice(CONV + "kernel_size", [3, 5], default=3)
+            hp.Boolean(CONV + "separable", default=False)
+            hp.Fixed(CONV + "max_pooling", True)
+            hp.Choice(CONV + "num_blocks", [2, 3], default=3)
+            hp.Choice(CONV + "num_layers", [1, 2], default=1)
+            for i in range(3):
+                for j in range(2):
+                    hp.Choice(CONV + f"filters_{i}_{j}", [16, 32, 64, 128], default=32)
+    for block, (name, version) in APPLICATIONS.items():
+        if block in blocks:
+            with hp.conditional_scope(IMAGE + "block_type", [block]):
+                hp.Fixed(name + "pretrained", pretrained)
+                hp.Fixed(name + "imagenet_size", False)
+                if version:
+                    hp.Fixed(name + "version", version)
+    hp.Fixed("optimizer", "adam")  # AutoKeras' AdamW schedule counts all copies as one epoch
+    hp.Choice("learning_rate", [3e-3, 1e-3, 3e-4, 1e-4], default=1e-3)
+    return hp
+
+
+def seeds(blocks: Sequence[str], pretrained: bool) -> list[dict[str, Any]]:
+    """Complete hyperparameters for the first trials, in the order of `blocks`, cheapest first."""
+    return [seed for block in blocks for seed in _seeds_of(block, pretrained)]
+
+
+def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
+    common = {
+        IMAGE + "block_type": block,
+        IMAGE + "normalize": True,
+        IMAGE + "augment": False,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+    }
+    if block == "vanilla":
+        return [common | _conv(**kwargs) for kwargs in (PLAIN, SEPARABLE, DEEP)]
+    name, version = APPLICATIONS[block]
+    return [
+        common
+        | {name + "pretrained": pretrained, name + "imagenet_size": False}
+        | ({name + "version": version} if version else {})
+        | {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
+    ]
+
+
+# Aligned faces keep their layout, so flattening sees where a feature stands; pooling over the
+# whole picture forgives the augmentation's shifts. The first seeds try both.
+PLAIN = {"filters": [[16], [32], [64]], "separable": False, "reduction": "flatten"}
+SEPARABLE = {"filters": [[32, 32], [64, 64], [128, 128]], "separable": True, "reduction": "flatten"}
+DEEP = {"filters": [[32, 32], [64, 64], [128, 128]], "separable": False, "reduction": "global_avg"}
+
+
+def _conv(filters: list[list[int]], separable: bool, reduction: str) -> dict[str, Any]:
+    return {
+        CONV + "kernel_size": 3,
+        CONV + "num_blocks": len(filters),
+        CONV + "num_layers": len(filters[0]),
+        CONV + "max_pooling": True,
+        CONV + "separable": separable,
+        CONV + "dropout": 0.25,
+        REDUCTION: reduction,
+        HEAD_DROPOUT: 0.25,
+    } | {CONV + f"filters_{i}_{j}": n for i, row in enumerate(filters) for j, n in enumerate(row)}

@@ -1,0 +1,27 @@
+"""python -m stages.weights age"""
+
+import json
+from pathlib import Path
+
+import pooch
+
+from stages.common.door import door
+from stages.common.files import new_folder
+from stages.common.params import load
+from stages.weights.find import Places
+from stages.weights.resolve import resolve
+
+
+def main(task: str) -> None:
+    params = load()
+    wanted = params.task(task)
+    places = Places(
+        params.weights.local, Path(pooch.os_cache("face-automl")), params.weights.download
+    )
+    with new_folder(Path("data/weights") / task) as folder:
+        found = resolve(wanted.extract.detector, wanted.matte.session, places, folder)
+        (folder / "weights.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    door(main)

@@ -1,0 +1,209 @@
+import multiprocessing
+import shutil
+from collections import namedtuple
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.augment import augment as room
+from stages.augment.augment import augment, prepare, warp
+from stages.augment.transform import COLUMNS, matrices
+from stages.common.errors import UserError
+from stages.common.images import read_png, write_png
+from stages.common.params import Augment
+from stages.common.shards import Shards
+
+CLASSES = ["old", "young"]  # not the order of the photos
+
+
+def params(**changes) -> Augment:
+    values = dict(copies=5, size=24, channels="rgb", background=(10, 200, 90), rotation=40)
+    values |= dict(shift=0.2, shear=0.2, zoom=0.2, flip=True, seed=7)
+    return Augment(**values | changes)
+
+
+def cutout(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    picture = cv2.resize(rng.integers(0, 256, (6, 6, 4), dtype=np.uint8), (48, 48))
+    picture[:8, :, 3], picture[20:30, 20:30, 3] = 0, 255
+    return picture
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """(splits, folder of cut-outs): 10 train, 4 val, 4 test and 2 wild photos."""
+    rows = [(f"{7 * n + 1:016x}", ["young", "old"][n % 2]) for n in range(20)]
+    splits = pd.DataFrame(rows, columns=["id", "label"])
+    splits["part"] = ["train"] * 10 + ["val"] * 4 + ["test"] * 4 + ["wild"] * 2
+    images = tmp_path / "images"
+    images.mkdir()
+    for seed, id in enumerate(splits["id"]):
+        write_png(images / f"{id}.png", cutout(seed))
+    return splits, images
+
+
+@pytest.fixture
+def serial(monkeypatch):
+    """No worker processes: they take a second to start, and a test of their own covers them."""
+    monkeypatch.setattr(room, "map_cores", lambda function, blocks, **_: map(function, blocks))
+
+
+def everything(folder) -> dict[str, bytes]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_train_is_copied_and_the_rest_is_the_plain_resize(serial, photos, tmp_path):
+    splits, images = photos
+    augment(splits, images, tmp_path / "out", params(), CLASSES)
+    for part, copies in dict(train=5, val=1, test=1, wild=1).items():
+        shards, rows = Shards(tmp_path / "out" / part), splits[splits["part"] == part]
+        plain = np.stack([prepare(read_png(images / f"{id}.png"), params()) for id in rows["id"]])
+        pictures = shards.read(np.arange(len(shards)))
+        assert shards.shape == (len(rows) * copies, 24, 24, 3)
+        np.testing.assert_array_equal(pictures[: len(rows)], plain)  # copy 0
+        np.testing.assert_array_equal(
+            shards.labels, [CLASSES.index(label) for label in rows["label"]] * copies
+        )
+        index = shards.index()
+        assert list(index.columns) == ["id", "copy", *COLUMNS]
+        assert list(index["id"]) == list(rows["id"]) * copies
+        assert list(index["copy"]) == list(np.repeat(range(copies), len(rows)))
+        for row in range(len(rows), len(shards)):
+            difference = np.abs(pictures[row] - plain[row % len(rows)].astype(int)).mean()
+            assert difference > 3  # all the other copies are transformed
+
+
+def test_the_index_says_how_each_picture_was_made(serial, photos, tmp_path):
+    splits, images = photos
+    augment(splits, images, tmp_path / "out", params(), CLASSES)
+    train = Shards(tmp_path / "out/train")
+    warps = matrices(train.index()[list(COLUMNS)].to_numpy(), 24)
+    pictures = train.read(np.arange(50))
+    for row, picture in enumerate(pictures):
+        again = np.empty_like(picture)
+        warp(pictures[row % 10], warps[row], again)
+        assert np.abs(again.astype(int) - picture).max() <= 3  # the index keeps 6 digits
+
+
+def test_any_number_of_processes_writes_the_same_bytes(photos, tmp_path):
+    splits, images = photos
+    for workers in (1, 2):
+        augment(splits, images, tmp_path / f"{workers}", params(), CLASSES, workers=workers)
+    assert everything(tmp_path / "1") == everything(tmp_path / "2")
+
+
+def test_another_photo_does_not_change_the_others_copies(serial, photos, tmp_path):
+    splits, images = photos
+    augment(splits, images, tmp_path / "all", params(), CLASSES)
+    augment(splits.iloc[1:], images, tmp_path / "less", params(), CLASSES)
+    everyone, less = Shards(tmp_path / "all/train"), Shards(tmp_path / "less/train")
+    known = everyone.index()["id"] != splits["id"][0]
+    np.testing.assert_array_equal(
+        everyone.read(np.flatnonzero(known)), less.read(np.arange(len(less)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("background", "alpha", "colour"),
+    [
+        ((10, 200, 90), 0, (10, 200, 90)),
+        ((10, 200, 90), 255, (250, 100, 0)),
+        ((10, 200, 90), 128, (130, 150, 45)),  # (250 * 128 + 10 * 127) / 255 = 130.47, ...
+        ("keep", 0, (250, 100, 0)),
+        ("keep", 128, (250, 100, 0)),
+    ],
+)
+def test_background_stands_behind_the_cutout(background, alpha, colour):
+    picture = np.full((48, 48, 4), (250, 100, 0, alpha), np.uint8)
+    got = prepare(picture, params(background=background))
+    np.testing.assert_array_equal(got, np.full((24, 24, 3), colour, np.uint8))
+
+
+def test_blends_before_it_shrinks():
+    """Beside the hair, half-covered pixels take the background's colour, not the hidden one's."""
+    picture = np.zeros((48, 48, 4), np.uint8)
+    picture[:, :, 0] = 255  # red all over, also where nothing shows
+    picture[:, ::2, 3] = 255
+    got = prepare(picture, params(background=(0, 0, 255)))
+    np.testing.assert_allclose(got, np.full((24, 24, 3), (127.5, 0, 127.5)), atol=1)
+
+
+def test_grey_has_one_channel(serial, photos, tmp_path):
+    splits, images = photos
+    grey = params(channels="gray", background="keep")
+    augment(splits, images, tmp_path / "out", grey, CLASSES)
+    train = Shards(tmp_path / "out/train")
+    assert train.shape == (50, 24, 24, 1)
+    rgb = prepare(read_png(images / f"{splits['id'][0]}.png"), params(background="keep"))
+    np.testing.assert_allclose(
+        train.read(np.array([0]))[0, ..., 0], rgb @ [0.299, 0.587, 0.114], atol=1
+    )
+
+
+def test_no_wild_photos_are_an_empty_part(serial, photos, tmp_path):
+    splits, images = photos
+    splits = splits[splits["part"] != "wild"]
+    augment(splits, images, tmp_path / "out", params(channels="gray"), CLASSES)
+    wild = Shards(tmp_path / "out/wild")
+    assert wild.shape == (0, 24, 24, 1)
+    assert wild.labels.dtype == np.int64
+    assert len(wild.index()) == 0
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_class_that_a_part_lacks_is_named(serial, photos, tmp_path, part):
+    splits, images = photos
+    splits = splits[(splits["part"] != part) | (splits["label"] != "old")]
+    with pytest.raises(UserError, match=f"part {part} has no photo of class old"):
+        augment(splits, images, tmp_path / "out", params(), CLASSES)
+
+
+def test_a_class_that_params_lack_is_named(serial, photos, tmp_path):
+    splits, images = photos
+    with pytest.raises(UserError, match="young"):
+        augment(splits, images, tmp_path / "out", params(), ["old", "middle"])
+
+
+def test_refuses_before_writing_when_the_disk_is_too_small(serial, photos, tmp_path, monkeypatch):
+    splits, images = photos
+    usage = namedtuple("usage", "total used free")
+    bytes_needed = (50 + 10) * 24 * 24 * 3
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, bytes_needed - 1))
+    with pytest.raises(UserError, match=r"needs 0 MB but its disk has 0 MB free.*copies"):
+        augment(splits, images, tmp_path / "out", params(), CLASSES)
+    assert everything(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_it_leaves_nothing_and_goes_again(serial, photos, tmp_path, monkeypatch, error):
+    splits, images = photos
+    augment(splits, images, tmp_path / "good", params(), CLASSES)
+
+    def broken(function, blocks, **_):
+        for number, block in enumerate(blocks):
+            if number == 2:
+                raise error
+            yield function(block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "map_cores", broken)
+        with pytest.raises(type(error) if isinstance(error, OSError) else error):
+            augment(splits, images, tmp_path / "out", params(), CLASSES)
+    assert list((tmp_path / "out").iterdir()) == []
+    augment(splits, images, tmp_path / "out", params(), CLASSES)
+    assert everything(tmp_path / "out") == everything(tmp_path / "good")
+
+
+def test_a_failed_run_keeps_the_former_shards(photos, tmp_path):
+    splits, images = photos
+    former = tmp_path / "out/train/former"
+    former.parent.mkdir(parents=True)
+    former.write_bytes(b"made before")
+    (images / f"{splits['id'][3]}.png").write_bytes(b"no picture")
+    with pytest.raises(OSError, match="not a readable PNG"):
+        augment(splits, images, tmp_path / "out", params(), CLASSES, workers=1)
+    assert everything(tmp_path / "out") == {"train/former": b"made before"}
+    assert multiprocessing.active_children() == []

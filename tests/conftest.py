@@ -1,0 +1,96 @@
+"""A tiny project, built once by the real `dvc repro`, for the tests that need a whole pipeline."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO = Path(__file__).resolve().parents[1]
+# One task with names that no code knows: a fifth task needs params.yaml alone.
+TASK = "pets"
+CLASSES = {"fox": "여우", "곰": "Bear", "owl": "Owl"}
+
+
+def tiny_params() -> dict:
+    params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
+    task = params["tasks"]["harry"]
+    task |= {"title": "Which pet <b>are</b> you?", "classes": CLASSES}
+    task["collect"]["synthetic"] |= {"people": 6, "photos": 2, "wild": 3, "size": 192}
+    task["augment"] |= {"copies": 5, "size": 32}
+    task["search"] |= {"max_trials": 1, "max_epochs": 2, "batch_size": 16}
+    return {"weights": {"local": None, "download": False}, "tasks": {TASK: task}}
+
+
+class Project:
+    """A checkout that commands are run in, as a user would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def environment(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
+        venv = Path(sys.executable).parent
+        return clean | {"PATH": f"{venv}{os.pathsep}{clean['PATH']}"}
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            command, cwd=self.path, env=self.environment(), capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise AssertionError(f"{command} failed:\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}")
+        return done
+
+    def repro(self, *arguments: str) -> list[str]:
+        """The stages that `dvc repro` ran."""
+        return re.findall(r"Running stage '(.+)'", self.run("dvc", "repro", *arguments).stdout)
+
+    def edit_params(self, edit) -> None:
+        path = self.path / "params.yaml"
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        edit(params)
+        path.write_text(yaml.safe_dump(params, allow_unicode=True, sort_keys=False), "utf-8")
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "work")
+
+    def copy_to(self, path: Path) -> "Project":
+        shutil.copytree(self.path, path, symlinks=True)
+        return Project(path)
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory) -> Project:
+    """This checkout's files, tiny parameters, nothing built."""
+    path = tmp_path_factory.mktemp("fresh") / "project"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.split("\0"):
+        if name and (REPO / name).is_file() and not name.startswith("reports/"):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPO / name, path / name)
+    (path / "dvc.lock").unlink(missing_ok=True)
+    project = Project(path)
+    (path / "params.yaml").write_text(
+        yaml.safe_dump(tiny_params(), allow_unicode=True, sort_keys=False), "utf-8"
+    )
+    project.run("git", "init", "-q", "-b", "main")
+    project.commit()
+    return project
+
+
+@pytest.fixture(scope="session")
+def built(fresh, tmp_path_factory) -> Project:
+    """The same, after one `dvc repro`. Tests that change anything take a copy."""
+    project = fresh.copy_to(tmp_path_factory.mktemp("built") / "project")
+    project.ran = project.repro()
+    project.commit()
+    return project

@@ -1,0 +1,121 @@
+"""The whole room on drawn portraits, with the detector that needs no weights."""
+
+import hashlib
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.collect.synthetic import draw, plan
+from stages.common.errors import UserError
+from stages.common.images import read_png, write_png
+from stages.extract.crop import Geometry
+from stages.extract.extract import COLUMNS, extract
+
+GEOMETRY = Geometry(96, 0.5)
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    return [
+        draw(spec)
+        for spec in plan(
+            ["one", "two"], signal="geometry", people=3, photos=1, wild=0, size=256, seed=5
+        )
+    ]
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A function that runs the room on {id: (label, RGB array or bytes)}."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "weights.json").write_text(json.dumps({"detector": {"name": "haar", "file": None}}))
+
+    def run(photos, *, which="largest", workers=1, name="run"):
+        raw, out = tmp_path / name / "raw", tmp_path / name / "out"
+        raw.mkdir(parents=True)
+        out.mkdir()
+        for photo_id, (_, image) in photos.items():
+            if isinstance(image, bytes):
+                (raw / f"{photo_id}.jpg").write_bytes(image)
+            else:
+                write_png(raw / f"{photo_id}.png", image)
+        manifest = pd.DataFrame(
+            [(photo_id, label) for photo_id, (label, _) in photos.items()],
+            columns=["id", "label"],
+        )
+        faces = extract(
+            manifest, raw, weights, out, GEOMETRY, which=which, min_score=0.7, workers=workers
+        )
+        return faces, out
+
+    return run
+
+
+def wall(size=256):
+    return np.full((size, size, 3), (90, 120, 150), np.uint8)
+
+
+def test_a_row_for_every_photo_and_a_crop_for_every_face(room, portraits):
+    photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits)}
+    photos |= {"empty": ("one", wall()), "broken": ("two", b"\xff\xd8\xff cut short")}
+    faces, out = room(photos)
+    assert list(faces.columns) == COLUMNS
+    assert list(faces.id) == list(photos)
+    reasons = dict(zip(faces.id, faces.reason, strict=True))
+    assert reasons["empty"] == "no face found"
+    assert "damaged" in reasons["broken"]
+    kept = faces[faces.kept == 1]
+    assert list(kept.id) == [f"p{i}" for i in range(len(portraits))]
+    assert {path.stem for path in out.iterdir()} == set(kept.id)
+    for row, photo in zip(kept.itertuples(), portraits, strict=True):
+        assert read_png(out / f"{row.id}.png").shape == (96, 96, 3)
+        x, y, w, h = photo.box
+        assert x < row.x + row.w / 2 < x + w
+        assert y < row.y + row.h / 2 < y + h
+
+
+def test_largest_and_central(room, portraits):
+    big, small = portraits[0].image, portraits[-1].image
+    photo = np.zeros((512, 1000, 3), np.uint8) + np.uint8(128)
+    photo[:384, :384] = cv2.resize(big, (384, 384), interpolation=cv2.INTER_CUBIC)
+    photo[128:384, 400:656] = small
+    boxes = {}
+    for which in ("largest", "central"):
+        row = room({"x": ("one", photo)}, which=which, name=which)[0].iloc[0]
+        assert row.faces == 2
+        boxes[which] = row.x + row.w / 2
+    assert boxes["largest"] < 384
+    assert 400 < boxes["central"] < 656
+
+
+def test_face_at_the_edge_is_cropped_whole_size(room, portraits):
+    x, y, w, h = portraits[0].box
+    cut = portraits[0].image[max(y - h // 5, 0) : y + h + h // 8, x - w // 8 : x + w + w // 8]
+    faces, out = room({"edge": ("one", np.ascontiguousarray(cut))})
+    assert faces.kept.tolist() == [1]
+    assert read_png(out / "edge.png").shape == (96, 96, 3)
+
+
+def test_class_without_any_face_is_an_error(room, portraits):
+    with pytest.raises(UserError, match="class 'two'.*none of its 2 photos.*no face found"):
+        room(
+            {
+                "a": ("one", portraits[0].image),
+                "b": ("two", wall()),
+                "c": ("two", wall(300)),
+            }
+        )
+
+
+def test_one_and_two_processes_write_the_same_bytes(room, portraits):
+    photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits)}
+    results = []
+    for workers in (1, 2):
+        faces, out = room(photos, workers=workers, name=f"w{workers}")
+        digests = [hashlib.sha256(path.read_bytes()).digest() for path in sorted(out.iterdir())]
+        results.append((faces.to_csv(), digests))
+    assert results[0] == results[1]

@@ -1,0 +1,145 @@
+import hashlib
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.common.images import read_png, write_png
+from stages.extract.crop import Geometry
+from stages.matte.matte import COLUMNS, matte
+
+GEOMETRY = Geometry(64, 0.5)
+
+
+def drawing(seed):
+    """A plain head and shoulders in our crop geometry, on a plain wall."""
+    rng = np.random.default_rng(seed)
+    image = np.full((64, 64, 3), (60, 140, 90), np.uint8)
+    cv2.ellipse(image, (32, 32), (18, 26), 0, 0, 360, (200, 150, 120), -1)
+    cv2.ellipse(image, (32, 66), (30, 14), 0, 0, 360, (40, 40, 160), -1)
+    return np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A function that runs the room on {id: RGB array} with a session."""
+
+    def run(pictures, session, *, workers=1, extra=(), model=None):
+        base = tmp_path_factory.mktemp(session)
+        weights, folder, out = base / "weights", base / "faces", base / "out"
+        for path in (weights, folder / "images", out):
+            path.mkdir(parents=True)
+        (weights / "weights.json").write_text(json.dumps({"segmenter": {"name": session}}))
+        if model:
+            (weights / f"{session}.onnx").write_bytes(model)
+        place = {"size": GEOMETRY.size, "eyes": GEOMETRY.eyes.tolist()}
+        (folder / "geometry.json").write_text(json.dumps(place))
+        for face_id, image in pictures.items():
+            write_png(folder / "images" / f"{face_id}.png", image)
+        rows = [(face_id, "a", "1") for face_id in pictures] + list(extra)
+        faces = pd.DataFrame(rows, columns=["id", "label", "kept"])
+        return matte(faces, folder, weights, out, workers=workers), out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def by_grabcut(room):
+    pictures = {f"p{i}": drawing(i) for i in range(5)}
+    return pictures, *room(pictures, "grabcut", extra=[("gone", "a", "0")])
+
+
+def test_grabcut_keeps_colours_and_alpha(by_grabcut):
+    pictures, mattes, out = by_grabcut
+    assert list(mattes.columns) == COLUMNS
+    assert mattes.id.tolist() == list(pictures)  # "gone" had no face
+    assert set(mattes.session) == {"grabcut"}
+    for row in mattes.itertuples():
+        cutout = read_png(out / f"{row.id}.png")
+        np.testing.assert_array_equal(cutout[..., :3], pictures[row.id])
+        assert cutout[32, 32, 3] == 255
+        assert cutout[4, 4, 3] == 0
+        assert row.coverage == pytest.approx(cutout[..., 3].mean() / 255, abs=1e-4)
+
+
+def test_two_processes_write_the_same_bytes(room, by_grabcut):
+    pictures, *one = by_grabcut
+    two = room(pictures, "grabcut", workers=2)
+    assert one[0].to_csv() == two[0].to_csv()
+    digests = [
+        [hashlib.sha256(path.read_bytes()).digest() for path in sorted(out.iterdir())]
+        for out in (one[1], two[1])
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_none_keeps_everything(room):
+    mattes, out = room({"p": drawing(1)}, "none")
+    assert mattes.coverage.tolist() == [1]
+    assert mattes.reason.tolist() == [""]
+    assert (read_png(out / "p.png")[..., 3] == 255).all()
+
+
+def field(number, value):
+    """One field of a protocol buffer."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    value = value.encode() if isinstance(value, str) else value
+    size = len(value)
+    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+    return bytes([number << 3 | 2]) + length + value
+
+
+def brightest_channel():
+    """An ONNX network, byte by byte: the largest of three channels, as u2netp's output."""
+    shape = b"".join(field(1, field(2, name)) for name in "nchw")
+    tensor = field(2, field(1, field(1, 1) + field(2, shape)))  # float, of any shape
+    axes = field(1, "axes") + field(8, 1) + b"\xa0\x01\x07"  # field 20: 7, a list of integers
+    node = field(1, "x") + field(2, "y") + field(4, "ReduceMax")
+    node += field(5, axes)
+    graph = field(1, node) + field(2, "g")
+    graph += field(11, field(1, "x") + tensor) + field(12, field(1, "y") + tensor)
+    return field(1, 6) + field(7, graph) + field(8, field(1, "") + field(2, 11))
+
+
+def test_rembg_model_by_name_runs_from_the_weights_folder(room):
+    """Nothing is downloaded: the file lies where rembg looks first."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:48, 16:48] = 255
+    mattes, out = room({"p": picture}, "u2netp", model=brightest_channel())
+    assert mattes.session.tolist() == ["u2netp"]
+    alpha = read_png(out / "p.png")[..., 3]
+    assert alpha[32, 32] > 250
+    assert alpha[4, 4] < 5
+
+
+@pytest.mark.parametrize(
+    ("covered", "kept", "reason"),
+    [
+        (0.02, 0, "almost nothing left of the person"),
+        (0.07, 1, "little left of the person"),
+        (0.5, 1, ""),
+        (0.98, 1, "almost no background found"),
+    ],
+)
+def test_doubtful_cutouts(tmp_path, monkeypatch, covered, kept, reason):
+    from stages.matte import matte as room
+
+    class Session:
+        model_name = "planted"
+
+    def planted(image, session):
+        alpha = np.zeros((100, 100), np.uint8)
+        alpha[: round(100 * covered)] = 255
+        return np.dstack([image, alpha])
+
+    monkeypatch.setattr(room, "cut_out", planted)
+    for name, value in (("_session", Session()), ("_faces", tmp_path), ("_out", tmp_path)):
+        monkeypatch.setattr(room, name, value, raising=False)
+    (tmp_path / "images").mkdir()
+    write_png(tmp_path / "images" / "p.png", np.zeros((100, 100, 3), np.uint8))
+    row = room._one(("p", "a"))
+    assert (row["kept"], row["reason"]) == (kept, reason)
+    assert (tmp_path / "p.png").exists() == bool(kept)

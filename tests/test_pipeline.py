@@ -1,0 +1,161 @@
+"""End to end, with the real DVC, MLflow and AutoKeras."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+from tests.conftest import CLASSES, TASK
+
+STAGES = [
+    "weights", "collect", "extract", "matte", "split", "augment", "search", "evaluate", "promote",
+    "report",
+]  # fmt: skip
+QUERY = """
+import json, sys
+from stages.common import tracking
+client = tracking.connect()
+task = sys.argv[1]
+runs = client.search_runs([tracking.experiment_id(client, task)])
+champion = client.get_model_version_by_alias("face-" + task, "champion")
+print(json.dumps({
+    "trials": sorted((r.data.tags["trial"], r.info.status) for r in runs
+                     if r.data.tags["kind"] == "trial"),
+    "searches": [r.info.status for r in runs if r.data.tags["kind"] == "search"],
+    "champion": champion.tags["sha256"],
+}))
+"""
+
+
+def mlflow_of(project):
+    done = project.run("python", "-c", QUERY, TASK)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_one_command_builds_everything(built):
+    assert set(built.ran) == {f"{stage}@{TASK}" for stage in STAGES} | {"register", "index"}
+    page = (built.path / "reports/index.html").read_text("utf-8")
+    assert all(title in page for title in CLASSES.values())
+    assert "&lt;b&gt;are&lt;/b&gt;" in page and "<b>are</b>" not in page
+    splits = pd.read_csv(built.path / f"data/splits/{TASK}/splits.csv")
+    assert set(splits["part"]) == {"train", "val", "test", "wild"}
+    assert splits.groupby("group")["part"].nunique().max() == 1
+    metrics = json.loads((built.path / f"reports/{TASK}/metrics.json").read_text())
+    assert 0 <= metrics["test"]["balanced_accuracy"] <= 1
+    mlflow = mlflow_of(built)
+    assert mlflow["trials"] == [["1", "FINISHED"]]
+    assert mlflow["searches"] == ["FINISHED"]
+
+
+def test_a_second_repro_recomputes_nothing(built):
+    assert built.repro() == ["register"]
+
+
+def test_metrics_and_plots(built):
+    shown = built.run("dvc", "metrics", "show").stdout
+    assert "test.balanced_accuracy" in shown
+    assert "file://" in built.run("dvc", "plots", "show").stdout
+
+
+def test_a_clone_that_pulls_recomputes_nothing_and_fills_its_mlflow(built, tmp_path):
+    first = built.copy_to(tmp_path / "first")
+    first.run("dvc", "remote", "add", "-d", "team", str(tmp_path / "remote"))
+    first.commit()
+    first.run("dvc", "push")
+    first.run("git", "clone", "-q", str(first.path), str(tmp_path / "second"))
+    second = type(first)(tmp_path / "second")
+    second.run("dvc", "pull")
+    assert second.repro() == ["register"]
+    assert mlflow_of(second) == mlflow_of(first)
+    assert (second.path / "reports/index.html").is_file()
+
+
+def test_a_longer_search_adds_trials_and_keeps_the_old_ones(built, tmp_path):
+    project = built.copy_to(tmp_path / "longer")
+    before = json.loads((project.path / f"data/search/{TASK}/trials.json").read_text())
+    done = project.run("dvc", "exp", "run", "-S", f"tasks.{TASK}.search.max_trials=2")
+    ran = re.findall(r"Running stage '(.+)'", done.stdout)
+    assert ran[0] == f"search@{TASK}"
+    after = json.loads((project.path / f"data/search/{TASK}/trials.json").read_text())
+    assert after["trials"][0] == before["trials"][0]
+    assert len(after["trials"]) == 2
+    assert mlflow_of(project)["trials"] == [["1", "FINISHED"], ["2", "FINISHED"]]
+
+
+def test_an_edit_reruns_only_what_reads_it(built):
+    def stale(edit):
+        built.edit_params(edit)
+        try:
+            status = json.loads(built.run("dvc", "status", "--json").stdout)
+        finally:
+            built.run("git", "checkout", "-q", "params.yaml")
+        return {name for name, why in status.items() if "params.yaml" in json.dumps(why)}
+
+    task = lambda params: params["tasks"][TASK]  # noqa: E731
+    assert stale(lambda p: task(p)["promote"].update(margin=0.5)) == {
+        f"promote@{TASK}",
+        f"report@{TASK}",
+    }
+    assert stale(lambda p: task(p)["augment"].update(copies=6)) == {
+        f"augment@{TASK}",
+        f"report@{TASK}",
+    }
+
+
+@pytest.mark.parametrize("stage", ["collect", "extract", "matte", "augment"])
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
+def test_a_stage_that_is_stopped_leaves_nothing_half_written(built, tmp_path, stage, sig):
+    project = built.copy_to(tmp_path / "stopped")
+    outputs = {"collect": "raw", "extract": "faces", "matte": "mattes", "augment": "shards"}
+    folder = project.path / "data" / outputs[stage]
+    parts = lambda: list(folder.rglob(".*.part"))  # noqa: E731
+    before = snapshot(folder)
+    process = subprocess.Popen(
+        ["python", "-m", f"stages.{stage}", TASK],
+        cwd=project.path, env=project.environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not parts() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert parts(), "the stage had written nothing yet"
+    process.send_signal(sig)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == -sig
+    if sig == signal.SIGINT:
+        assert "Interrupted" in message and "Traceback" not in message
+        assert not parts()
+    assert snapshot(folder) == before
+    project.run("python", "-m", f"stages.{stage}", TASK)
+    assert not parts()
+    assert snapshot(folder) == before
+
+
+def snapshot(folder):
+    files = (f for f in folder.rglob("*") if f.is_file())
+    return {
+        str(f.relative_to(folder)): f.read_bytes()
+        for f in files
+        if not any(p.startswith(".") for p in f.relative_to(folder).parts)
+    }
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda task: task["search"].update(max_trails=3), f"tasks.{TASK}.search.max_trails"),
+        (lambda task: task["search"].update(max_trials=0), f"tasks.{TASK}.search.max_trials"),
+        (lambda task: task["collect"].update(source="folder", path="photos"), "photos"),
+    ],
+)
+def test_wrong_params_are_refused_by_name(fresh, tmp_path, edit, message):
+    project = fresh.copy_to(tmp_path / "wrong")
+    project.edit_params(lambda params: edit(params["tasks"][TASK]))
+    done = project.run("dvc", "repro", f"collect@{TASK}", check=False)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project.path / "data/raw").exists()
