@@ -66,7 +66,7 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
         "learning_rate": 1e-3,
     }
     if block == "vanilla":
-        return [common | _conv(**kwargs) for kwargs in (PLAIN, SEPARABLE, DEEP)]
+        return [common | _conv(**kwargs) for kwargs in (POOLED, WIDE, FLAT)]
     name, version = APPLICATIONS[block]
     return [
         common
@@ -76,21 +76,22 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
     ]
 
 
-# Aligned faces keep their layout, so flattening sees where a feature stands; pooling over the
-# whole picture forgives the augmentation's shifts. The first seeds try both.
-PLAIN = {"filters": [[16], [32], [64]], "separable": False, "reduction": "flatten"}
-SEPARABLE = {"filters": [[32, 32], [64, 64], [128, 128]], "separable": True, "reduction": "flatten"}
-DEEP = {"filters": [[32, 32], [64, 64], [128, 128]], "separable": False, "reduction": "global_avg"}
+# What learnt fastest on faces with a CPU's few epochs: a large kernel pools by four, so that three
+# layers see a whole 200-pixel picture at half the cost; the strongest answer anywhere in the
+# picture forgives the augmentation's shifts; dropout between the layers only slows them down.
+POOLED = {"kernel": 5, "filters": [16, 32, 64], "reduction": "global_max", "head_dropout": 0.25}
+WIDE = {"kernel": 5, "filters": [32, 64, 128], "reduction": "global_max", "head_dropout": 0.25}
+FLAT = {"kernel": 3, "filters": [16, 32, 64], "reduction": "flatten", "head_dropout": 0.5}
 
 
-def _conv(filters: list[list[int]], separable: bool, reduction: str) -> dict[str, Any]:
+def _conv(kernel: int, filters: list[int], reduction: str, head_dropout: float) -> dict[str, Any]:
     return {
-        CONV + "kernel_size": 3,
-        CONV + "num_blocks": len(filters),
-        CONV + "num_layers": len(filters[0]),
+        CONV + "kernel_size": kernel,
+        CONV + "separable": False,
         CONV + "max_pooling": True,
-        CONV + "separable": separable,
-        CONV + "dropout": 0.25,
+        CONV + "num_blocks": len(filters),
+        CONV + "num_layers": 1,
+        CONV + "dropout": 0.0,
         REDUCTION: reduction,
-        HEAD_DROPOUT: 0.25,
-    } | {CONV + f"filters_{i}_{j}": n for i, row in enumerate(filters) for j, n in enumerate(row)}
+        HEAD_DROPOUT: head_dropout,
+    } | {CONV + f"filters_{i}_0": n for i, n in enumerate(filters)}

@@ -45,7 +45,7 @@ def test_eyes_come_out_where_promised(degrees, scale, offset, face_width):
 
 @given(st.floats(5, 900), anywhere)
 def test_haar_box_puts_its_estimated_eyes_there_too(side, offset):
-    found = haar._face(np.array([*offset, side, side]), 5)
+    found = haar._face(np.array([*offset, side, side]), 5, np.eye(2, 3), 1)
     eyes = np.array(offset) + side * np.array(
         [
             [haar.EYES_X - haar.EYES_APART / 2, haar.EYES_Y],

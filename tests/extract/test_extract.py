@@ -13,6 +13,7 @@ from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.extract.crop import Geometry
 from stages.extract.extract import COLUMNS, extract
+from stages.extract.haar import Haar
 
 GEOMETRY = Geometry(96, 0.5)
 
@@ -119,3 +120,20 @@ def test_one_and_two_processes_write_the_same_bytes(room, portraits):
         digests = [hashlib.sha256(path.read_bytes()).digest() for path in sorted(out.iterdir())]
         results.append((faces.to_csv(), digests))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("degrees", [-22, 22])
+def test_haar_finds_and_levels_a_tilted_head(portraits, degrees):
+    """Compared with the same head upright, whose eyes are level."""
+    photo = portraits[0].image
+    upright = Haar().detect(photo)[0]
+    turn = cv2.getRotationMatrix2D((128, 128), degrees, 1)
+    tilted = cv2.warpAffine(photo, turn, (256, 256), borderMode=cv2.BORDER_REPLICATE)
+    faces = Haar().detect(tilted)
+    assert faces
+    face = max(faces, key=lambda face: face.score)
+    expected = upright.eyes @ turn[:, :2].T + turn[:, 2]
+    np.testing.assert_allclose(face.eyes, expected, atol=10)
+    x, y, w, h = face.box
+    assert x < expected.mean(axis=0)[0] < x + w
+    assert y < expected.mean(axis=0)[1] < y + h

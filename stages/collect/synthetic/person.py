@@ -77,7 +77,7 @@ def person(signal: str, rank: int, classes: int, rng: np.random.Generator) -> Pe
     elif signal == "age":
         age = float(np.clip(0.05 + 0.9 * step + rng.normal(0, 0.22) / max(classes, 3), 0, 1))
     else:
-        warmth = 2 * step - 1 + np.clip(rng.normal(0, 0.36), -0.75, 0.75)
+        warmth = 2 * step - 1 + np.clip(rng.normal(0, 0.6), -1.3, 1.3)
     child, old = np.clip((0.3 - age) / 0.25, 0, 1), np.clip((age - 0.44) / 0.5, 0, 1)
 
     shape = {"cheek": rng.normal(0.97, 0.015), "volume": rng.uniform(0.06, 0.16)}
