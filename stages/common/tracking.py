@@ -40,7 +40,8 @@ def experiment_id(client: "MlflowClient", task: str) -> str:
         return found.experiment_id
     local = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI) == DEFAULT_URI
     place = (ARTIFACTS / task).resolve().as_uri() if local else None
-    return client.create_experiment(task, artifact_location=place)
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # what the UI shows it as
+    return client.create_experiment(task, artifact_location=place, tags=kind)
 
 
 def find_search(client: "MlflowClient", task: str, search_id: str) -> "Run | None":
@@ -52,7 +53,12 @@ def find_search(client: "MlflowClient", task: str, search_id: str) -> "Run | Non
 
 
 def start_search(
-    client: "MlflowClient", task: str, search_id: str, params: dict[str, Any], tags: dict[str, str]
+    client: "MlflowClient",
+    task: str,
+    search_id: str,
+    params: dict[str, Any],
+    tags: dict[str, str],
+    start_ms: int | None = None,
 ) -> str:
     """Open (or reopen) the parent run of a search and return its run id."""
     run = find_search(client, task, search_id)
@@ -60,7 +66,10 @@ def start_search(
         client.update_run(run.info.run_id, status="RUNNING")
         return run.info.run_id
     tags = {"kind": "search", "search_id": search_id, "dvc_stage": f"search@{task}"} | tags
-    run = client.create_run(experiment_id(client, task), run_name=f"search-{task}", tags=tags)
+    tags |= {"mlflow.source.name": f"python -m stages.search {task}"}
+    run = client.create_run(
+        experiment_id(client, task), run_name=f"search-{task}", tags=tags, start_time=start_ms
+    )
     _log(client, run.info.run_id, params=params)
     return run.info.run_id
 

@@ -7,7 +7,6 @@ missing it takes seconds.
 """
 
 import logging
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +98,7 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str) -> s
     )
     classes = read_json(folder / "classes.json")
     name = f"face-{task}"
+    ended = client.get_run(run_id).info.end_time
     with mlflow.start_run(run_id=run_id):
         logged = mlflow.tensorflow.log_model(
             model,
@@ -112,6 +112,7 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str) -> s
         for file in ("trials.json", "classes.json", "metrics.json"):
             mlflow.log_artifact(str(folder / file))
         mlflow.log_metrics(_flat(read_json(folder / "metrics.json")))
+    client.set_terminated(run_id, "FINISHED", end_time=ended)  # the search took no longer for this
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, description=f"Classes: {', '.join(classes.values())}")
     created = client.create_model_version(
@@ -128,13 +129,16 @@ def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
         return run.info.run_id
     log.info("%s: putting the search %s into MLflow", task, content["search_id"])
     tags = {"restored_from": "trials.json"}
-    parent = tracking.start_search(client, task, content["search_id"], content["params"], tags)
-    for trial in content["trials"]:
+    trials = content["trials"]
+    parent = tracking.start_search(
+        client, task, content["search_id"], content["params"], tags, trials[0]["started_ms"]
+    )
+    for trial in trials:
         run_id = tracking.start_trial(client, parent, trial)
         for epoch in trial["epochs"]:
             tracking.log_epoch(client, run_id, epoch)
         tracking.end_trial(client, run_id, trial)
-    client.set_terminated(parent, "FINISHED", end_time=int(time.time() * 1000))
+    client.set_terminated(parent, "FINISHED", end_time=trials[-1]["ended_ms"])
     return parent
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pooch
 import requests
@@ -79,7 +80,7 @@ def find(weight: Weight, places: Places) -> tuple[Path, str]:
     except requests.HTTPError as error:
         raise Unavailable(f"{url} answered {error.response.status_code}") from error
     except requests.RequestException as error:
-        places.offline = f"no connection to {url} ({type(error).__name__})"
+        places.offline = f"no connection to {urlsplit(url).netloc} ({type(error).__name__})"
         raise Unavailable(places.offline) from error
     except ValueError as error:  # pooch has deleted what it had downloaded
         raise Unavailable(f"{url} gave a file of another sha256 than the pinned one") from error
