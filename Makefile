@@ -25,7 +25,7 @@ lint: .venv/ready ## ruff, rules and format
 lock: .venv/ready ## resolve requirements.in anew into requirements.txt
 	@$(RUN) python -m pip install -q uv
 	@$(RUN) uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links -q requirements.in -o requirements.txt
+		-q requirements.in -o requirements.txt
 
 # The first of these that is Python 3.11 to 3.13.
 .venv/ready: requirements.txt

@@ -51,9 +51,10 @@ def main(task: str) -> None:
         result = search(
             params.search, train, val, len(params.classes), scratch, MlflowListener(client, parent)
         )
-    except BaseException:
+    except BaseException as error:
         tracking.close_interrupted(client, parent)
-        client.set_terminated(parent, "KILLED")
+        interrupted = isinstance(error, KeyboardInterrupt)
+        client.set_terminated(parent, "KILLED" if interrupted else "FAILED")
         raise
     client.set_terminated(parent, "FINISHED")
     with new_folder(Path(f"data/search/{task}")) as out:

@@ -47,6 +47,8 @@ class _FromShards:
         self.samples_per_epoch = samples_per_epoch
         super().__init__(**kwargs)
         self.oracle.max_consecutive_failed_trials = self.oracle.max_trials  # a failure ends a trial
+        # AutoKeras builds a default network before any trial; the limit is for trials alone.
+        self.limit, self.max_model_size = self.max_model_size, None
 
     def record_path(self, trial_id: str) -> Path:
         return Path(self.get_trial_dir(trial_id)) / "record.json"
@@ -108,6 +110,7 @@ class _FromShards:
     def pre_create_trial(self) -> None:
         """Seed what proposes and what trains a trial by its number, so that a search built up in
         steps is the same search."""
+        self.max_model_size = self.limit
         self.trial_seed = self.oracle.seed + len(self.oracle.trials)
         keras.utils.set_random_seed(self.trial_seed)
 
