@@ -160,26 +160,32 @@ def test_fingerprint_follows_data_and_parameters_but_not_max_trials(parts, tmp_p
 
 def test_names_of_the_space_are_autokeras_own(first_three):
     """A hyperparameter that AutoKeras does not know would silently restrict nothing."""
+    import keras
     import keras_tuner
 
-    from stages.search.space import seeds, space
+    from stages.search.space import IMAGE, seeds, space
 
     _, scratch, _ = first_three
     state = json.loads((scratch / "oracle.json").read_text())
     known = {hp["config"]["name"] for hp in state["hyperparameters"]["space"]}
-    declared = {hp.name for hp in space(["vanilla"], False).space}
+    declared = {
+        hp.name for hp in space(["vanilla", "resnet", "efficient", "xception"], False).space
+    }
     # What AutoKeras asks for by itself while building, without our declarations:
     import autokeras as ak
 
-    image = ak.ImageInput()
-    image.shape, image.dtype = (64, 64, 3), "uint8"
-    head = ak.ClassificationHead(num_classes=3)
-    head.shape = (3,)
-    asked = keras_tuner.HyperParameters()
-    for values in seeds(["vanilla", "resnet", "efficient", "xception"], False):
-        asked.values.update(values)
+    names = set()
+    for block in ("vanilla", "resnet", "efficient", "xception"):
+        image = ak.ImageInput()
+        image.shape, image.dtype = (71, 71, 3), "uint8"
+        head = ak.ClassificationHead(num_classes=3)
+        head.shape = (3,)
+        asked = keras_tuner.HyperParameters()
+        asked.Fixed(IMAGE + "block_type", block)
+        keras.backend.clear_session()  # AutoKeras numbers its blocks; the numbers are in the names
         ak.graph.Graph(inputs=image, outputs=head(ak.ImageBlock()(image))).build(asked)
-    names = {hp.name for hp in asked.space}
+        names |= {hp.name for hp in asked.space}
+        assert {name for name in seeds([block], False)[0] if "/filters_" not in name} <= names
     unused = {name for name in declared if "/filters_" in name}  # a network asks for its own
     assert declared - unused <= names
     assert known - unused <= names
