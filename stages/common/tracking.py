@@ -40,8 +40,7 @@ def experiment_id(client: "MlflowClient", task: str) -> str:
         return found.experiment_id
     local = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI) == DEFAULT_URI
     place = (ARTIFACTS / task).resolve().as_uri() if local else None
-    kind = {"mlflow.experimentKind": "custom_model_development"}  # what the UI shows it as
-    return client.create_experiment(task, artifact_location=place, tags=kind)
+    return client.create_experiment(task, artifact_location=place)
 
 
 def find_search(client: "MlflowClient", task: str, search_id: str) -> "Run | None":
