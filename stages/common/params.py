@@ -99,19 +99,25 @@ class Augment(Section):
 
 class Search(Section):
     max_trials: Positive
+    max_minutes: Annotated[float, Field(gt=0)] | None  # of one run; then the best so far is kept
     max_epochs: Positive
     patience: Positive  # epochs without a better objective before a trial stops
     batch_size: Positive
     samples_per_epoch: Positive | None  # a fresh random part of the copies an epoch; null: all
     objective: Literal["val_accuracy", "val_loss"]
     tuner: Literal["greedy", "random", "bayesian", "hyperband"]
-    blocks: Annotated[
-        list[Literal["vanilla", "resnet", "efficient", "xception"]],
-        Field(min_length=1),
-    ]
+    blocks: (
+        Literal["auto"]
+        | Annotated[
+            list[Literal["vanilla", "residual", "efficient", "resnet", "xception"]],
+            Field(min_length=1),
+        ]
+    )
     pretrained: bool  # ImageNet weights for the blocks that have them
-    max_model_size: Positive  # numbers in one network's weights; larger ones are not trained
-    seed: int
+    max_parameters: Positive  # numbers in one network's weights; larger ones are not trained
+    final_fit: bool  # train the winner once more, on train and val
+    workers: Positive  # trials at a time, each in a process of its own
+    seed: Positive  # KerasTuner takes 0 for "none given"
 
 
 class Promote(Section):
@@ -171,7 +177,9 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def _explain(error: dict) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part != "tuple") or "(the whole file)"
+    parts = [str(part) for part in error["loc"]]
+    # Of a value that may be one of several types, pydantic names each in brackets.
+    key = ".".join(part for part in parts if "[" not in part) or "(the whole file)"
     if error["type"] == "extra_forbidden":
         return f"  {key}: unknown key; remove it or correct its spelling"
     if error["type"] == "missing":

@@ -4,6 +4,7 @@
 """
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,19 +28,21 @@ class Shards:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         try:
-            self._images = [np.load(path, mmap_mode="r") for path in _paths(self.folder)]
+            images = [np.load(path, mmap_mode="r") for path in _paths(self.folder)]
+            self._files = [path.open("rb", buffering=0) for path in _paths(self.folder)]
             self.labels = np.load(self.folder / "labels.npy")
         except (OSError, EOFError, ValueError) as error:
             raise UserError(
                 f"{folder} is not a folder of shards ({error}); run `dvc repro`"
             ) from error
-        self._starts = np.cumsum([0, *map(len, self._images)])  # each shard's first row, and N
+        self._offsets = [image.offset for image in images]  # of the pixels in each file
+        self._starts = np.cumsum([0, *map(len, images)])  # each shard's first row, and N
         if self._starts[-1] != len(self.labels):
             raise UserError(
                 f"{folder} holds {self._starts[-1]} pictures but {len(self.labels)} labels; "
                 "delete it, then run `dvc repro`"
             )
-        self.shape = (len(self.labels), *self._images[0].shape[1:])
+        self.shape = (len(self.labels), *images[0].shape[1:])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,14 +61,14 @@ class Shards:
         rows = np.asarray(rows, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise IndexError(f"rows must be in 0..{len(self) - 1}; {self.folder} has no others")
-        pictures = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        order = np.argsort(rows, kind="stable")  # one sweep forward through the files
-        ends = np.searchsorted(rows[order], self._starts)
-        for shard, start, first, last in zip(
-            self._images, self._starts[:-1], ends[:-1], ends[1:], strict=True
-        ):
-            pictures[order[first:last]] = shard[rows[order[first:last]] - start]
-        return pictures
+        size = math.prod(self.shape[1:])
+        pictures = np.empty((len(rows), size), np.uint8)
+        shards = np.searchsorted(self._starts, rows, side="right") - 1
+        for picture, row, shard in zip(pictures, rows, shards, strict=True):
+            # Not through a memory map: its pages would count as this process's memory.
+            place = self._offsets[shard] + int(row - self._starts[shard]) * size
+            picture[:] = np.frombuffer(os.pread(self._files[shard].fileno(), size, place), np.uint8)
+        return pictures.reshape(-1, *self.shape[1:])
 
 
 class Writer:

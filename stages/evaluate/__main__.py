@@ -14,8 +14,6 @@ from stages.common.predict import probabilities
 from stages.common.shards import Shards
 from stages.common.tables import write_table
 
-PARTS = ("val", "test", "wild")
-
 log = logging.getLogger(__name__)
 
 
@@ -30,8 +28,10 @@ def main(task: str) -> None:
     trials = json.loads((search / "trials.json").read_text(encoding="utf-8"))
     model = keras.saving.load_model(search / "model.keras", compile=False)
 
+    # After a final fit the network has trained on val too: nothing to learn from that part then.
+    parts = ("test", "wild") if trials["final_fit"] else ("val", "test", "wild")
     results, tables = {}, []
-    for part in PARTS:
+    for part in parts:
         shards = Shards(Path("data/shards", task, part))
         found = probabilities(model, shards)
         results[part] = evaluate(shards.labels, found, list(classes))

@@ -43,10 +43,11 @@ def ensure_registered(client: "MlflowClient", task: str, role: str, folder: Path
         if current:
             client.delete_registered_model_alias(name, role)
         return
+    run_id = ensure_search(client, task, folder)
     digest = sha256(folder)
     if current and current.tags.get("sha256") == digest and _run_exists(client, current.run_id):
         return
-    found = _version(client, name, digest) or log_model(client, task, folder, digest)
+    found = _version(client, name, digest) or log_model(client, task, folder, digest, run_id)
     client.set_registered_model_alias(name, role, found)
     log.info("%s version %s is the %s", name, found, role)
 
@@ -81,7 +82,7 @@ def _run_exists(client: "MlflowClient", run_id: str) -> bool:
         return False
 
 
-def log_model(client: "MlflowClient", task: str, folder: Path, digest: str) -> str:
+def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_id: str) -> str:
     """Log the network under its search's run, register it, and return the version's number."""
     keras = import_keras()
     import mlflow
@@ -89,7 +90,6 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str) -> s
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    run_id = ensure_search(client, task, folder)
     model = keras.saving.load_model(folder / "model.keras", compile=False)
     shape = model.input_shape[1:]
     signature = ModelSignature(
@@ -122,24 +122,21 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str) -> s
 
 
 def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
-    """The run of the search that found this network; made from trials.json where it is missing."""
+    """The run of the search that found this network, made or completed from trials.json."""
     content = read_json(folder / "trials.json")
+    attempts = sorted(content["earlier"] + content["trials"], key=_order)
     run = tracking.find_search(client, task, content["search_id"])
-    if run:
+    if run and int(run.data.tags.get("attempts", -1)) >= len(attempts):
         return run.info.run_id
     log.info("%s: putting the search %s into MLflow", task, content["search_id"])
-    tags = {"restored_from": "trials.json"}
-    trials = content["trials"]
-    parent = tracking.start_search(
-        client, task, content["search_id"], content["params"], tags, trials[0]["started_ms"]
-    )
-    for trial in trials:
-        run_id = tracking.start_trial(client, parent, trial)
-        for epoch in trial["epochs"]:
-            tracking.log_epoch(client, run_id, epoch)
-        tracking.end_trial(client, run_id, trial)
-    client.set_terminated(parent, "FINISHED", end_time=trials[-1]["ended_ms"])
-    return parent
+    mirrored = tracking.MirroredSearch(client, task, content)
+    mirrored.send(attempts, content["final_fit"])
+    mirrored.close("FINISHED", max(a["ended_ms"] for a in attempts), len(attempts), {})
+    return mirrored.parent
+
+
+def _order(attempt: dict[str, Any]) -> tuple[int, int]:
+    return attempt["trial"], attempt["attempt"]
 
 
 def _flat(metrics: dict, prefix: str = "") -> dict[str, float]:

@@ -11,8 +11,8 @@ def leaderboard(search: dict[str, Any]) -> dict[str, Any]:
     several = len(search["trials"]) > 1
     shared = {(name, value) for name, value in settings if several and values[name] == 1}
     sign = -1 if search["objective"] == "val_accuracy" else 1
-    done = [t for t in search["trials"] if t["status"] == "COMPLETED"]
-    others = [t for t in search["trials"] if t["status"] != "COMPLETED"]
+    done = [t for t in search["trials"] if t["score"] is not None]
+    others = [t for t in search["trials"] if t["score"] is None]
     ranked = sorted(done, key=lambda t: sign * t["score"]) + others
     return {
         "rows": [_row(trial, trial["trial"] == search["best"], shared) for trial in ranked],

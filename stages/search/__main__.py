@@ -2,75 +2,108 @@
 
 import json
 import logging
+import os
+import shutil
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
-from stages.common import tracking
-from stages.common.backend import import_keras
+import yaml
+
 from stages.common.door import door
+from stages.common.errors import UserError
 from stages.common.files import new_folder
-from stages.common.params import load
+from stages.common.params import Search, load
 from stages.common.shards import Shards
+from stages.search import attempts
+from stages.search.mirror import Mirror
+from stages.search.supervise import Child, Supervisor
 
 log = logging.getLogger(__name__)
 
 
-class MlflowListener:
-    """Logs a search's trials as nested runs while they train."""
-
-    def __init__(self, client: Any, parent: str) -> None:
-        self.client, self.parent = client, parent
-
-    def trial_begins(self, trial: dict[str, Any]) -> None:
-        self.run = tracking.start_trial(self.client, self.parent, trial)
-
-    def epoch_ends(self, trial: dict[str, Any], epoch: dict[str, float]) -> None:
-        tracking.log_epoch(self.client, self.run, epoch)
-
-    def trial_ends(self, trial: dict[str, Any]) -> None:
-        tracking.end_trial(self.client, self.run, trial)
-
-
 def main(task: str) -> None:
     params = load().task(task)
-    train_dir, val_dir = Path(f"data/shards/{task}/train"), Path(f"data/shards/{task}/val")
-    train, val = Shards(train_dir), Shards(val_dir)
+    data = [described(Path(f"data/shards/{task}/{part}")) for part in ("train", "val")]
+    scratch: Path | None = None
 
-    import_keras()
-    from stages.search.search import fingerprint, search
+    def crashed(worker: str, reason: str) -> bool:
+        if not scratch:
+            return False
+        return bool(attempts.interrupt(scratch, reason, _now(), worker=worker, crashed=True))
 
-    search_id = fingerprint(params.search, train_dir, val_dir)
-    scratch = Path(f".search/{task}/{search_id}")
-    log.info("search %s: %d training and %d validation pictures", search_id, len(train), len(val))
-    client = tracking.connect()
-    search_params = params.search.model_dump(mode="json")
-    tags = {"git_commit": tracking.git_commit()}
-    parent = tracking.start_search(client, task, search_id, search_params, tags)
-    tracking.close_interrupted(client, parent)
-    try:
-        result = search(
-            params.search, train, val, len(params.classes), scratch, MlflowListener(client, parent)
-        )
-    except BaseException as error:
-        tracking.close_interrupted(client, parent)
-        interrupted = isinstance(error, KeyboardInterrupt)
-        client.set_terminated(parent, "KILLED" if interrupted else "FAILED")
-        raise
-    client.set_terminated(parent, "FINISHED")
+    with Supervisor(processes(task, params.search), crashed) as supervisor:
+        search = supervisor.announced() | {"data": data, "objective": params.search.objective}
+        scratch = Path(f".search/{task}/{search['search_id']}")
+        log.info("search %s, kept in %s", search["search_id"], scratch)
+        result = scratch / "result"
+        shutil.rmtree(result, ignore_errors=True)
+        mirror = Mirror(task, search, scratch)
+        mirror.start()
+        status, files = "FAILED", {}
+        try:
+            supervisor.wait(params.search.max_minutes)
+            status = "FINISHED"
+            files["architecture.txt"] = (result / "architecture.txt").read_text("utf-8")
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            attempts.interrupt(scratch, "the search was stopped", _now())
+            mirror.finish(status, files)
+    content = json.loads((result / "trials.json").read_text("utf-8")) | {"data": data}
     with new_folder(Path(f"data/search/{task}")) as out:
-        result.model.save(out / "model.keras")
-        content = {
-            "search_id": search_id,
-            "objective": params.search.objective,
-            "best": result.best,
-            "params": search_params,
-            "trials": result.trials,
-        }
+        shutil.copy(result / "model.keras", out)
         (out / "trials.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         classes = json.dumps(params.classes, ensure_ascii=False, indent=1)
         (out / "classes.json").write_text(classes, encoding="utf-8")
-    best = next(t for t in result.trials if t["trial"] == result.best)
-    log.info("best: trial %d, %s %.4f", best["trial"] + 1, params.search.objective, best["score"])
+    best = next(t for t in content["trials"] if t["trial"] == content["best"])
+    log.info("best: trial %d, %s %.4f", best["trial"] + 1, search["objective"], best["score"])
+    if content["stopped"]:
+        log.info("ended early; `dvc repro -f -s search@%s` goes on with this search", task)
+
+
+def processes(task: str, params: Search) -> list[Child]:
+    """One process that does it all; or a chief, who proposes, and workers, who train.
+
+    SEARCH_CHIEF=host:port is where the chief listens; without it, a free port of this machine that
+    no other can reach.
+    """
+    address = os.environ.get("SEARCH_CHIEF")
+    if params.workers == 1 and not address:
+        return [Child(task, "alone")]
+    host, _, port = (address or f"127.0.0.1:{free_port()}").rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"SEARCH_CHIEF is {address!r}; it must be host:port")
+    place = {"KERASTUNER_ORACLE_IP": host, "KERASTUNER_ORACLE_PORT": port}
+    names = ["chief", *(f"worker-{n + 1}" for n in range(params.workers))]
+    if address:
+        log.info("another machine joins with: python -m stages.search.join %s %s", task, address)
+    return [Child(task, name, place) for name in names]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """A part's shards for MLflow: path, rows and DVC's hash of it, where dvc.lock has one."""
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text("utf-8"))["stages"] if lock.exists() else {}
+    hashes = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    return {
+        "path": str(folder),
+        "md5": hashes.get(str(folder), "unknown"),
+        "rows": len(Shards(folder)),
+        "context": {"train": "training", "val": "validation"}[folder.name],
+    }
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 if __name__ == "__main__":

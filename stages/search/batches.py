@@ -1,6 +1,7 @@
-"""Batches straight from the memory-mapped shards: one batch, and the read-ahead, in memory."""
+"""Batches straight from the shards on disk: one batch, and the read-ahead, in memory."""
 
 import math
+import time
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ class Batches(keras.utils.PyDataset):
 
     With `samples_per_epoch` an epoch sees the next part of a seeded permutation of all rows: every
     row is seen once before any is seen twice, and an epoch costs the same whatever their number.
+    `ready[i]` is when (`time.perf_counter()`) batch i of this epoch was last read.
     """
 
     def __init__(
@@ -38,10 +40,13 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.shards.read(rows), self.targets[rows]
+        batch = self.shards.read(rows), self.targets[rows]
+        self.ready[index] = time.perf_counter()
+        return batch
 
     def on_epoch_end(self) -> None:
         """Draw the rows of the next epoch."""
+        self.ready: dict[int, float] = {}
         if self.rng is None:
             self.rows = np.arange(self.size)
             return

@@ -2,8 +2,8 @@
 
 import hashlib
 import importlib.metadata
-import json
 import logging
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,43 +12,63 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.params import Search
+from stages.common.params import Search, Weights
 from stages.common.shards import Shards
+from stages.search import attempts
+from stages.search.attempts import Attempt
 
 if TYPE_CHECKING:
     import keras
 
-    from stages.search.tuner import Listener
+    from stages.search.tuner import Control
 
 log = logging.getLogger(__name__)
+
+# They say how much of the search is run, where, and what is done with the winner: no trial
+# depends on them.
+OUTSIDE_TRIALS = {"max_trials", "max_minutes", "workers", "final_fit"}
 
 
 @dataclass(frozen=True)
 class SearchResult:
     model: "keras.Model"  # pure Keras: `uint8` pictures in, class probabilities out
     best: int  # the number of the winning trial
-    trials: list[dict[str, Any]]  # every trial, failed ones too
+    trials: list[Attempt]  # the last attempt at every trial, failed ones too
 
 
-class Silent:
-    """A listener for callers who log nothing."""
+def resolve(params: Search, weights: Weights) -> Search:
+    """`params` with `blocks: auto` replaced by what this machine can train, without blocks whose
+    ImageNet weights are wanted and cannot be had. Raises `UserError` if none is left."""
+    from stages.search.hardware import has_gpu
+    from stages.search.imagenet import usable
+    from stages.search.space import ALL, SMALL
 
-    def trial_begins(self, trial: dict[str, Any]) -> None: ...
-    def epoch_ends(self, trial: dict[str, Any], epoch: dict[str, float]) -> None: ...
-    def trial_ends(self, trial: dict[str, Any]) -> None: ...
+    blocks = list(ALL if has_gpu() else SMALL) if params.blocks == "auto" else params.blocks
+    if params.pretrained:
+        blocks = usable(blocks, weights)
+        if not blocks:
+            raise UserError(
+                f"search.blocks {params.blocks} all want ImageNet weights, which cannot be had; "
+                "add vanilla or residual, or set search.pretrained to false"
+            )
+    return params.model_copy(update={"blocks": blocks})
 
 
 def fingerprint(params: Search, *folders: Path) -> str:
-    """What a search depends on, `max_trials` apart: data, parameters, this code, AutoKeras."""
+    """What the trials of a search depend on: data, parameters, this code, AutoKeras, the backend.
+
+    `params` as from `resolve`; the numbers of trials, minutes and workers do not count.
+    """
     digest = hashlib.sha256()
     for file in sorted(f for folder in folders for f in folder.iterdir()):
         with file.open("rb") as stream:
             digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
-    digest.update(params.model_dump_json(exclude={"max_trials"}).encode())
+    digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode())
     for code in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(code.read_bytes())
     for package in ("autokeras", "keras-tuner", "keras"):
         digest.update(importlib.metadata.version(package).encode())
+    digest.update(os.environ.get("KERAS_BACKEND", "").encode())
     return digest.hexdigest()[:16]
 
 
@@ -58,55 +78,69 @@ def search(
     val: Shards,
     n_classes: int,
     scratch: Path,
-    listener: "Listener | None" = None,
-) -> SearchResult:
+    control: "Control | None" = None,
+) -> SearchResult | None:
     """Try `params.max_trials` networks and return the one with the best validation objective.
 
     Trials live in `scratch`, which must belong to exactly this search (see `fingerprint`): those
     that ended are kept, an interrupted one is run again, and more are added when `max_trials`
-    has grown. Raises `UserError` when every trial failed.
+    has grown. Its attempts (see `attempts`) can be read while they train. With `control.stop` the
+    search ends after the running epoch; what it has until then is the result.
+
+    In a worker of several (see `chief`) the result is None: the chief has it.
+    Raises `UserError` when there is no trial with a result, `tuner.Outgrown` if `control.recycle`.
     """
-    import autokeras as ak
-
+    from stages.search.blocks import ImageClassifier
     from stages.search.space import space
-    from stages.search.tuner import tuner_class
+    from stages.search.tuner import Control, Stopped, tuner_class
 
-    tuner = tuner_class(
-        params.tuner,
-        train=train,
-        val=val,
-        samples_per_epoch=params.samples_per_epoch,
-        listener=listener or Silent(),
-        hyperparameters=space(params.blocks, params.pretrained),
-        **_of_this_tuner(params),
-    )
-    classifier = ak.ImageClassifier(
+    control = control or Control()
+    classifier = ImageClassifier(
         num_classes=n_classes,
-        tuner=tuner,
+        tuner=tuner_class(
+            params.tuner,
+            train=train,
+            val=val,
+            samples_per_epoch=params.samples_per_epoch,
+            trial_seed=params.seed,
+            scratch=scratch,
+            control=control,
+            hyperparameters=space(params.blocks, params.pretrained),
+            **_of_this_tuner(params),
+        ),
         objective=params.objective,
         max_trials=params.max_trials,
-        max_model_size=params.max_model_size,
+        max_model_size=params.max_parameters,
         seed=params.seed,
         directory=scratch.parent,
         project_name=scratch.name,
     )
     try:
         _fit(classifier, params, train, val, n_classes)
-    except RuntimeError as error:  # KerasTuner's, after the last of nothing but failures
-        if _completed(_records(scratch)):
-            raise
-        log.debug("search ended", exc_info=error)
-    trials = [t for t in _records(scratch) if t["trial"] < params.max_trials]
-    if not _completed(trials):
-        errors = "\n".join(t["error"].strip() for t in trials)
-        raise UserError(f"all {len(trials)} trials failed; the search has no model:\n{errors}")
+    except Stopped:
+        log.info("the search ends early, as it was told to")
+    if classifier.tuner._is_worker():
+        return None
+    found = attempts.latest(attempts.read(scratch))
+    trials = [attempt for attempt in found if attempt["trial"] < params.max_trials]
+    scored = [trial for trial in trials if trial["score"] is not None]
+    if not scored:
+        raise UserError(_no_result(trials))
     pick = max if params.objective == "val_accuracy" else min
-    best = pick(_completed(trials), key=lambda trial: trial["score"])["trial"]
-    oracle = classifier.tuner.oracle
+    best = pick(scored, key=lambda trial: trial["score"])["trial"]
+    classifier.tuner.precision = "float32"  # people's laptops are to run it
     with warnings.catch_warnings():  # the optimizer's state is of no use any more
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-        model = classifier.tuner.load_model(oracle.trials[oracle.start_order[best]])
+        model = classifier.tuner.load_model(classifier.tuner.trial(best))
     return SearchResult(pure_keras(model), best, trials)
+
+
+def _no_result(trials: list[Attempt]) -> str:
+    failed = [trial for trial in trials if trial["status"] == "FAILED"]
+    if len(failed) < len(trials) or not trials:
+        return "the search ended before its first trial had finished an epoch; it has no network"
+    errors = "\n".join(trial["error"].strip() for trial in failed)
+    return f"all {len(failed)} trials failed; the search has no model:\n{errors}"
 
 
 def _of_this_tuner(params: Search) -> dict[str, Any]:
@@ -126,11 +160,10 @@ def _fit(classifier: Any, params: Search, train: Shards, val: Shards, n_classes:
         # The tuner trains from the shards. AutoKeras just looks at shapes and types, so it gets
         # arrays of the right shape that take no memory.
         np.broadcast_to(np.uint8(0), train.shape),
-        _targets(train, n_classes),
-        validation_data=(np.broadcast_to(np.uint8(0), val.shape), _targets(val, n_classes)),
+        targets(train, n_classes),
+        validation_data=(np.broadcast_to(np.uint8(0), val.shape), targets(val, n_classes)),
         epochs=params.max_epochs,
         batch_size=params.batch_size,
-        # Given validation data and an early stopping, AutoKeras does not train the winner again.
         callbacks=[
             keras.callbacks.EarlyStopping(
                 params.objective,
@@ -142,22 +175,13 @@ def _fit(classifier: Any, params: Search, train: Shards, val: Shards, n_classes:
     )
 
 
-def _targets(shards: Shards, n_classes: int) -> np.ndarray:
+def targets(shards: Shards, n_classes: int) -> np.ndarray:
     """Labels as AutoKeras takes them without encoding them again: 0/1 for two classes, else
     one-hot; so output k of the network is class k, whichever labels happen to be present."""
     labels = np.asarray(shards.labels)
     if n_classes == 2:
         return labels[:, None]
     return np.eye(n_classes, dtype=np.float32)[labels]
-
-
-def _records(scratch: Path) -> list[dict[str, Any]]:
-    records = [json.loads(f.read_text("utf-8")) for f in scratch.glob("trial_*/record.json")]
-    return sorted(records, key=lambda record: record["trial"])
-
-
-def _completed(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [trial for trial in trials if trial["status"] == "COMPLETED"]
 
 
 def pure_keras(model: "keras.Model") -> "keras.Model":

@@ -1,8 +1,9 @@
-"""The part of AutoKeras' search space that is worth a laptop's time.
+"""The part of AutoKeras' search space that is worth a machine's time.
 
-Block types come from params. The pictures are augmented already, so AutoKeras' own augmentation
-(with its vertical flips) stays off. Each block type has complete seeds, tried in turn before the
-tuner mutates the best: AutoKeras' greedy tuner hardly ever changes the block type by itself.
+Block types come from params, or from what the machine has. The pictures are augmented already, so
+AutoKeras' own augmentation (with its vertical flips) stays off. Each block type has complete seeds,
+tried in turn before the tuner mutates the best: AutoKeras' greedy tuner hardly ever changes the
+block type by itself.
 
 Names are AutoKeras 3.0's; `tests/search` holds them against the installed version.
 """
@@ -12,14 +13,19 @@ from typing import Any
 
 import keras_tuner
 
+# What `blocks: auto` means. On a CPU an epoch of the big ones takes minutes; ask for them by name.
+SMALL = ("vanilla", "residual")
+ALL = (*SMALL, "efficient", "resnet", "xception")
+
 IMAGE = "image_block_1/"
 CONV = IMAGE + "conv_block_1/"
+RESIDUAL = IMAGE + "residual_block_1/"
 REDUCTION = "classification_head_1/spatial_reduction_1/reduction_type"
 HEAD_DROPOUT = "classification_head_1/dropout"
 # block type -> (AutoKeras' name of its block, the version searched; Xception has but one)
 APPLICATIONS = {
-    "resnet": (IMAGE + "res_net_block_1/", "resnet50_v2"),
     "efficient": (IMAGE + "efficient_net_block_1/", "b0"),
+    "resnet": (IMAGE + "res_net_block_1/", "resnet50_v2"),
     "xception": (IMAGE + "xception_block_1/", None),
 }
 
@@ -40,6 +46,10 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
             for i in range(3):
                 for j in range(2):
                     hp.Choice(CONV + f"filters_{i}_{j}", [16, 32, 64, 128], default=32)
+    if "residual" in blocks:
+        with hp.conditional_scope(IMAGE + "block_type", ["residual"]):
+            hp.Choice(RESIDUAL + "filters", [16, 32, 64], default=32)
+            hp.Choice(RESIDUAL + "num_stages", [2, 3, 4], default=3)
     for block, (name, version) in APPLICATIONS.items():
         if block in blocks:
             with hp.conditional_scope(IMAGE + "block_type", [block]):
@@ -53,8 +63,11 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
 
 
 def seeds(blocks: Sequence[str], pretrained: bool) -> list[dict[str, Any]]:
-    """Complete hyperparameters for the first trials, in the order of `blocks`, cheapest first."""
-    return [seed for block in blocks for seed in _seeds_of(block, pretrained)]
+    """Complete hyperparameters for the first trials: each block type's best guess in the order of
+    `blocks`, then their second ones, and so on."""
+    columns = [_seeds_of(block, pretrained) for block in blocks]
+    longest = max(map(len, columns))
+    return [column[i] for i in range(longest) for column in columns if i < len(column)]
 
 
 def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
@@ -66,14 +79,17 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
         "learning_rate": 1e-3,
     }
     if block == "vanilla":
-        return [common | _conv(**kwargs) for kwargs in (POOLED, WIDE, FLAT)]
+        return [common | _conv(**kwargs) for kwargs in (POOLED, SEPARABLE, WIDE, FLAT)]
+    average = {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
+    if block == "residual":
+        sizes = ((32, 3), (16, 4))
+        return [
+            common | average | {RESIDUAL + "filters": filters, RESIDUAL + "num_stages": stages}
+            for filters, stages in sizes
+        ]
     name, version = APPLICATIONS[block]
-    return [
-        common
-        | {name + "pretrained": pretrained, name + "imagenet_size": False}
-        | ({name + "version": version} if version else {})
-        | {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
-    ]
+    application = {name + "pretrained": pretrained, name + "imagenet_size": False}
+    return [common | average | application | ({name + "version": version} if version else {})]
 
 
 # What learnt fastest on faces with a CPU's few epochs: a large kernel pools by four, so that three
@@ -82,12 +98,15 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
 POOLED = {"kernel": 5, "filters": [16, 32, 64], "reduction": "global_max", "head_dropout": 0.25}
 WIDE = {"kernel": 5, "filters": [32, 64, 128], "reduction": "global_max", "head_dropout": 0.25}
 FLAT = {"kernel": 3, "filters": [16, 32, 64], "reduction": "flatten", "head_dropout": 0.5}
+SEPARABLE = WIDE | {"separable": True}  # a fifth of the multiplications of WIDE
 
 
-def _conv(kernel: int, filters: list[int], reduction: str, head_dropout: float) -> dict[str, Any]:
+def _conv(
+    kernel: int, filters: list[int], reduction: str, head_dropout: float, separable: bool = False
+) -> dict[str, Any]:
     return {
         CONV + "kernel_size": kernel,
-        CONV + "separable": False,
+        CONV + "separable": separable,
         CONV + "max_pooling": True,
         CONV + "num_blocks": len(filters),
         CONV + "num_layers": 1,

@@ -1,59 +1,155 @@
-"""AutoKeras' tuners, fed from the shards and reporting while they train.
+"""AutoKeras' tuners, fed from the shards and writing down all they do while they train.
 
 AutoKeras' documented extension point is a tuner class (`tuner=`); `tuner_class` mends in it what
 AutoKeras 3.0 does not do by itself: train from batches on disk, give Keras plain integers, seed
-each trial, report live, and remember each trial's curves through an interruption.
+each trial, keep each attempt's curves through an interruption, end when asked to, and fit once.
 """
 
 import itertools
 import json
 import logging
+import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import autokeras as ak
 import keras
 import numpy as np
+import psutil
+from autokeras.engine.tuner import AutoTuner
 from autokeras.utils import utils as ak_utils
+from keras_tuner.errors import FailedTrialError, FatalError
+from tqdm import tqdm
 
 from stages.common.files import new_file
 from stages.common.shards import Shards
+from stages.search import attempts, chief, hardware
+from stages.search.attempts import Attempt
 from stages.search.batches import Batches
 from stages.search.space import CONV, HEAD_DROPOUT
+from stages.search.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 NORMALISATION_BYTES = 64 << 20  # float32 pictures that the normalisation layer is fitted on
+MAX_CRASHES = 2  # a trial that kills its process so often is given up
+# TensorFlow leaks 7 to 285 MB a trial, whatever is done about it; only a new process helps.
+GROWTH_BYTES = 150 << 20
+MB = 1 << 20
 
 
-class Listener(Protocol):
-    """Told what happens to a trial (a row of trials.json) while it happens."""
+class Stopped(FatalError):  # KerasTuner takes any other error for a failed trial
+    """The search ended early because it was asked to."""
 
-    def trial_begins(self, trial: dict[str, Any]) -> None: ...
-    def epoch_ends(self, trial: dict[str, Any], epoch: dict[str, float]) -> None: ...
-    def trial_ends(self, trial: dict[str, Any]) -> None: ...
+
+class Outgrown(FatalError):
+    """This process has grown; the search goes on in a new one."""
+
+
+@dataclass
+class Control:
+    """How the search in this process can be ended from outside: another thread sets `stop`."""
+
+    stop: bool = False  # end after the running epoch
+    recycle: bool = False  # end after a trial when the process has grown; there is a next process
 
 
 class _FromShards:
     """What is ours, as a mixin before one of AutoKeras' own tuners."""
 
     def __init__(
-        self, *, train: Shards, val: Shards, samples_per_epoch: int | None, listener: Listener,
-        **kwargs: Any,
+        self, *, train: Shards, val: Shards, samples_per_epoch: int | None, trial_seed: int,
+        scratch: Path, control: Control, **kwargs: Any,
     ) -> None:  # fmt: skip
-        self.train, self.val, self.listener = train, val, listener
-        self.samples_per_epoch = samples_per_epoch
+        self.train, self.val, self.samples_per_epoch = train, val, samples_per_epoch
+        self.base_seed, self.scratch, self.control = trial_seed, scratch, control
+        self.precision = "mixed_float16" if hardware.has_gpu() else "float32"
+        self.sizes: list[int] = []  # of this process after each of its trials, bytes
         super().__init__(**kwargs)
-        self.oracle.max_consecutive_failed_trials = self.oracle.max_trials  # a failure ends a trial
         # AutoKeras builds a default network before any trial; the limit is for trials alone.
         self.limit, self.max_model_size = self.max_model_size, None
+        if self._is_worker():
+            self.oracle.stub = chief.patient_stub()
+            return
+        self.oracle.max_consecutive_failed_trials = sys.maxsize  # a failure ends just that trial
+        self.oracle.verbose = 0
+        self._seed_proposals()
+        self._save_atomically()
+        chief.heal(self.oracle, scratch)
+        self._complete_attempts()
 
-    def record_path(self, trial_id: str) -> Path:
-        return Path(self.get_trial_dir(trial_id)) / "record.json"
+    def _seed_proposals(self) -> None:
+        """Seed what proposes a trial by its number, so that a search built up in steps is the same
+        search."""
+        propose = self.oracle.populate_space
+
+        def seeded(trial_id: str) -> dict[str, Any]:
+            keras.utils.set_random_seed(self.base_seed + int(trial_id))
+            return propose(trial_id)
+
+        self.oracle.populate_space = seeded
+
+    def _save_atomically(self) -> None:
+        """KerasTuner writes its state in place: killed in the middle of it, the search is lost."""
+        oracle = self.oracle
+
+        def save() -> None:
+            with new_file(Path(oracle._get_oracle_fname())) as part:
+                part.write_text(json.dumps(oracle.get_state()), encoding="utf-8")
+
+        def save_trial(trial: Any) -> None:
+            with new_file(Path(self.get_trial_dir(trial.trial_id), "trial.json")) as part:
+                trial.save(str(part))
+
+        oracle.save, oracle._save_trial = save, save_trial
+
+    # One state for the chief, a process alone and whichever comes next: KerasTuner names its file
+    # after the tuner, and starts anew when the name is another.
+    def _get_tuner_fname(self) -> str:
+        return self.oracle._get_oracle_fname()
+
+    def save(self) -> None:
+        if not self._is_worker():
+            self.oracle.save()
+
+    def reload(self) -> None:
+        if not self._is_worker():
+            self.oracle.reload()
+
+    def _complete_attempts(self) -> None:
+        """Write down the end of trials whose process was killed between KerasTuner's note of it and
+        ours."""
+        for attempt in attempts.latest(attempts.read(self.scratch)):
+            trial = self.trial(attempt["trial"])
+            if attempt["status"] == "RUNNING" and trial and trial.trial_id in self.oracle.end_order:
+                ended = attempt["epochs"][-1]["time_ms"] if attempt["epochs"] else _now()
+                seconds = (ended - attempt["started_ms"]) / 1000
+                known = {"ended_ms": ended, "seconds": seconds}
+                attempts.write(self.scratch, attempt | _outcome(trial) | known)
+
+    def trial(self, number: int) -> Any:
+        found = [t for t in self.oracle.trials.values() if int(t.trial_id) == number]
+        return found[0] if found else None
 
     # ---- AutoKeras' hooks -------------------------------------------------------------------
+    def search(self, epochs: int, callbacks: list, verbose: int, **fit: Any) -> None:
+        """AutoKeras' `search` without what follows in it: a second fit and copy of the winner."""
+        fit.pop("validation_split")
+        self.hypermodel.set_fit_args(0, epochs=epochs)
+        hp = self.oracle.get_space()
+        self._prepare_model_build(hp, **fit)
+        self._try_build(hp)
+        self.oracle.update_space(hp)
+        if chief.is_here():
+            self.save()
+            chief.serve(self.oracle, self.scratch, self.control)
+        else:
+            fit |= {"epochs": epochs, "callbacks": callbacks, "verbose": verbose}
+            super(AutoTuner, self).search(**fit)
+
     def _prepare_model_build(self, hp: Any, **kwargs: Any) -> Any:
         prepared = super()._prepare_model_build(hp, **kwargs)
         for node in self.hypermodel.inputs:  # Keras >= 3.13 refuses AutoKeras' np.int64
@@ -63,100 +159,172 @@ class _FromShards:
             head.shape = tuple(map(int, head.shape))
         return prepared
 
+    def _build_hypermodel(self, hp: Any) -> keras.Model:
+        keras.config.set_dtype_policy(self.precision)  # KerasTuner has just cleared the session
+        return super()._build_hypermodel(hp)
+
     def _configure_tensorboard_dir(self, *args: Any, **kwargs: Any) -> None:
         """KerasTuner imports TensorBoard here, which TensorFlow no longer brings."""
 
     def _build_and_fit_model(self, trial: Any, *, callbacks: list, **kwargs: Any) -> Any:
         """Train one network from the shards; AutoKeras would hold all of x, and x as float32."""
+        crashes = [a for a in self._earlier(trial) if a["crashed"]]
+        if len(crashes) >= MAX_CRASHES:
+            raise FailedTrialError(f"gave up after {len(crashes)} times: {crashes[-1]['error']}")
         pipeline, (_, y), (_, y_val) = self._prepare_model_build(
             trial.hyperparameters,
             x=kwargs["x"], y=kwargs["y"], validation_data=kwargs["validation_data"],
         )  # fmt: skip
         pipeline.save(self._pipeline_path(trial.trial_id))
-        batch_size = kwargs["batch_size"]
+        # A killed process was most likely out of memory: half as much this time.
+        batch_size = max(1, kwargs["batch_size"] >> len(crashes))
         while True:
             model = self._try_build(trial.hyperparameters)
-            self._normalise(model)
-            self.record["parameters"] = model.count_params()
-            log.info("  %s parameters", f"{model.count_params():,}")
+            normalise(model, self.train, self.seed_of(trial))
+            self.attempt |= {"parameters": model.count_params(), "batch_size": batch_size}
             train = Batches(
-                self.train, y, batch_size,
-                shuffle_seed=self.trial_seed, samples_per_epoch=self.samples_per_epoch, workers=2,
+                self.train, y, batch_size, samples_per_epoch=self.samples_per_epoch,
+                shuffle_seed=self.seed_of(trial),
             )  # fmt: skip
+            self.stopwatch = Stopwatch(train)
+            self.bar.total, self.cut = kwargs["epochs"] * len(train), False
             try:
-                return model.fit(
+                history = model.fit(
                     train,
                     validation_data=Batches(self.val, y_val, batch_size),
                     epochs=kwargs["epochs"],
                     initial_epoch=kwargs.get("initial_epoch", 0),  # Hyperband goes on with a trial
                     callbacks=callbacks,
-                    verbose=1 if sys.stderr.isatty() else 2,
+                    verbose=0,
                 )
             except ak_utils.oom_exceptions:
-                if batch_size == 1:
+                if batch_size == 1 or self.attempt["epochs"]:
                     raise
                 batch_size //= 2
                 log.warning("  out of memory: trying again with batch size %d", batch_size)
-
-    def _normalise(self, model: keras.Model) -> None:
-        """Fit the normalisation layer on a seeded sample of bounded size."""
-        n = NORMALISATION_BYTES // (4 * int(np.prod(self.train.shape[1:])))
-        rows = np.random.default_rng(self.trial_seed).permutation(len(self.train))[: max(n, 64)]
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.Normalization):
-                layer.adapt(self.train.read(rows).astype(np.float32))
+                continue
+            if self.cut:
+                self._end_attempt({"status": "STOPPED", **self._best_epoch()})
+                raise Stopped
+            return history
 
     # ---- KerasTuner's hooks -----------------------------------------------------------------
     def pre_create_trial(self) -> None:
-        """Seed what proposes and what trains a trial by its number, so that a search built up in
-        steps is the same search."""
         self.max_model_size = self.limit
-        self.trial_seed = self.oracle.seed + len(self.oracle.trials)
-        keras.utils.set_random_seed(self.trial_seed)
+        if self.control.stop:
+            raise Stopped
+        if self.control.recycle and self.sizes and self.sizes[-1] - self.sizes[0] > GROWTH_BYTES:
+            raise Outgrown
+        if self._is_worker():
+            time.sleep(0.2)  # an idle worker asks again and again
 
     def on_trial_begin(self, trial: Any) -> None:
         super().on_trial_begin(trial)
-        # A trial that is run again after an interruption was counted already.
-        number = self.oracle.start_order.index(trial.trial_id)
-        self.trial_seed = self.oracle.seed + number
-        keras.utils.set_random_seed(self.trial_seed)
-        self.record = {
+        keras.utils.set_random_seed(self.seed_of(trial))
+        number, now = int(trial.trial_id), _now()
+        attempts.interrupt(self.scratch, "its process was stopped", now, number)
+        self.attempt: Attempt = {
             "trial": number,
+            "attempt": len(self._earlier(trial)) + 1,
             "status": "RUNNING",
             "hyperparameters": readable(trial.hyperparameters),
             "score": None, "best_epoch": None, "seconds": None, "parameters": None,
-            "epochs": [], "error": "",
-            "started_ms": _now(), "ended_ms": None,
+            "batch_size": None, "epochs": [], "error": "", "crashed": False,
+            "worker": self.tuner_id,
+            "memory_mb": None, "started_ms": now, "ended_ms": None,
         }  # fmt: skip
-        described = ", ".join(f"{k} {v}" for k, v in self.record["hyperparameters"].items())
+        attempts.write(self.scratch, self.attempt)
+        described = ", ".join(f"{k} {v}" for k, v in self.attempt["hyperparameters"].items())
         log.info("trial %d of %d: %s", number + 1, self.oracle.max_trials, described)
-        self.listener.trial_begins(self.record)
+        self.bar = tqdm(
+            desc=f"trial {number + 1} of {self.oracle.max_trials}", unit=" step", leave=False,
+            disable=not sys.stderr.isatty() or self._is_worker(),
+        )  # fmt: skip
+        self.heartbeat = (
+            chief.Heartbeat(self.oracle.stub, self.tuner_id, trial, self.control)
+            if self._is_worker()
+            else None
+        )
+
+    def on_epoch_begin(self, trial: Any, model: keras.Model, epoch: int, logs: Any = None) -> None:
+        self.stopwatch.epoch_begins()
+
+    def on_batch_end(self, trial: Any, model: keras.Model, batch: int, logs: Any = None) -> None:
+        self.stopwatch.step_ends()
+        self.bar.update()
 
     def on_epoch_end(self, trial: Any, model: keras.Model, epoch: int, logs: dict) -> None:
         super().on_epoch_end(trial, model, epoch, logs=logs)
         row = {"epoch": epoch, "time_ms": _now()} | {k: float(v) for k, v in logs.items()}
-        self.record["epochs"].append(row)
-        self.listener.epoch_ends(self.record, row)
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+        row |= self.stopwatch.epoch_ends() | {"memory_mb": _memory()}
+        self.attempt["epochs"].append(row)
+        attempts.write(self.scratch, self.attempt)
+        self._tell(row)
+        if self.control.stop and not model.stop_training:  # patience may have ended it by itself
+            self.cut = model.stop_training = True
 
     def on_trial_end(self, trial: Any) -> None:
-        try:
-            super().on_trial_end(trial)  # raises when all trials failed
-        finally:
-            ended = self.oracle.get_trial(trial.trial_id)
-            self.record |= {
-                "status": "COMPLETED" if ended.status == "COMPLETED" else "FAILED",
-                "score": ended.score,
-                "best_epoch": ended.best_step if ended.score is not None else None,
-                "error": ended.message or "",
-                "ended_ms": _now(),
-                "seconds": (_now() - self.record["started_ms"]) / 1000,
-            }
-            with new_file(self.record_path(trial.trial_id)) as part:
-                part.write_text(json.dumps(self.record), encoding="utf-8")
-            self.listener.trial_ends(self.record)
-            scores = [t.score for t in self.oracle.get_best_trials(1) if t.score is not None]
-            so_far = f"best so far {scores[0]:.4f}" if scores else "no good one so far"
-            log.info("  %s in %.0f s; %s", ended.status, self.record["seconds"], so_far)
+        if self.heartbeat:
+            self.heartbeat.stop()
+        super().on_trial_end(trial)
+        self._end_attempt(_outcome(self.oracle.get_trial(trial.trial_id)))
+        self.sizes.append(psutil.Process().memory_info().rss)
+
+    # ---- notes ------------------------------------------------------------------------------
+    def seed_of(self, trial: Any) -> int:
+        return self.base_seed + int(trial.trial_id)
+
+    def _earlier(self, trial: Any) -> list[Attempt]:
+        """The attempts at `trial` that are over."""
+        found = attempts.read(self.scratch)
+        return [a for a in found if a["trial"] == int(trial.trial_id) and a["status"] != "RUNNING"]
+
+    def _best_epoch(self) -> dict[str, Any]:
+        """What `SaveBestEpoch` has kept: the first of the best epochs."""
+        name, sign = self.oracle.objective.name, _sign(self.oracle.objective)
+        best = min(self.attempt["epochs"], key=lambda epoch: sign * epoch[name])
+        return {"score": best[name], "best_epoch": best["epoch"]}
+
+    def _end_attempt(self, outcome: dict[str, Any]) -> None:
+        ended = _now()
+        seconds = (ended - self.attempt["started_ms"]) / 1000
+        self.attempt |= outcome | {"ended_ms": ended, "seconds": seconds, "memory_mb": _memory()}
+        attempts.write(self.scratch, self.attempt)
+        self.bar.close()
+        log.info(
+            "trial %d %s in %.0f s; %s",
+            *(self.attempt["trial"] + 1, self.attempt["status"].lower(), seconds, self._so_far()),
+        )
+
+    def _tell(self, row: dict[str, float]) -> None:
+        metrics = ", ".join(
+            f"{name} {row[name]:.4f}"
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+            if name in row
+        )
+        self.bar.set_postfix_str(metrics, refresh=False)
+        epochs = f"epoch {row['epoch'] + 1} of at most {self.hypermodel.epochs}"
+        if self.bar.disable:
+            log.info(
+                "  trial %d, %s: %s; %.1f s, %.0f pictures/s; %s",
+                *(self.attempt["trial"] + 1, epochs, metrics, row["seconds"]),
+                *(row["pictures_per_second"], self._so_far()),
+            )
+
+    def _so_far(self) -> str:
+        """The best score, and the most that the search can still take."""
+        found = attempts.latest(attempts.read(self.scratch))
+        ended = [a for a in found if a["status"] in ("COMPLETED", "FAILED")]
+        sign = _sign(self.oracle.objective)
+        scores = [sign * a["score"] for a in ended if a["score"] is not None]
+        best = f"best so far {sign * min(scores):.4f}" if scores else "none has ended yet"
+        epochs = [e["seconds"] for a in found for e in a["epochs"]]
+        done = sum(len(a["epochs"]) for a in found if a["status"] == "RUNNING")
+        left = (self.oracle.max_trials - len(ended)) * self.hypermodel.epochs - done
+        if not epochs or left <= 0:
+            return best
+        return f"{best}; at most {_duration(left * np.mean(epochs))} to go"
 
 
 def tuner_class(name: str, **ours: Any) -> Callable[..., ak.AutoModel]:
@@ -168,6 +336,15 @@ def tuner_class(name: str, **ours: Any) -> Callable[..., ak.AutoModel]:
             super().__init__(**ours, **kwargs)
 
     return FromShards
+
+
+def normalise(model: keras.Model, train: Shards, seed: int) -> None:
+    """Fit the normalisation layers on a seeded sample of bounded size."""
+    n = NORMALISATION_BYTES // (4 * int(np.prod(train.shape[1:])))
+    rows = np.random.default_rng(seed).permutation(len(train))[: max(n, 64)]
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(train.read(rows).astype(np.float32))
 
 
 def readable(hyperparameters: Any) -> dict[str, Any]:
@@ -188,6 +365,30 @@ def readable(hyperparameters: Any) -> dict[str, Any]:
         filters = [values[CONV + f"filters_{i}_{j}"] for i, j in itertools.product(*shape)]
         short["filters"] = "-".join(map(str, filters))
     return short
+
+
+def _outcome(trial: Any) -> dict[str, Any]:
+    return {
+        "status": "COMPLETED" if trial.status == "COMPLETED" else "FAILED",
+        "score": trial.score,
+        "best_epoch": trial.best_step if trial.score is not None else None,
+        "error": trial.message or "",
+    }
+
+
+def _sign(objective: Any) -> int:
+    return -1 if objective.direction == "max" else 1
+
+
+def _memory() -> float:
+    """The most this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _now() -> int:

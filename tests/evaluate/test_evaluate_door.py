@@ -16,6 +16,7 @@ TRIALS = {
     "search_id": "s",
     "objective": "val_loss",
     "best": 0,
+    "final_fit": None,
     "trials": [
         {
             "trial": 0,

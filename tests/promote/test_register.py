@@ -18,8 +18,9 @@ def store(tmp_path, monkeypatch):
 
 def trial(number, status="COMPLETED", score=0.5):
     return {
-        "trial": number, "status": status, "hyperparameters": {"filters": "16-32"},
+        "trial": number, "attempt": 1, "status": status, "hyperparameters": {"filters": "16-32"},
         "score": score, "best_epoch": 1, "seconds": 2.5, "parameters": 1234,
+        "batch_size": 32, "memory_mb": 900.0,
         "epochs": [{"epoch": e, "time_ms": 1000 + e, "val_loss": 1.0 - e / 4} for e in range(2)],
         "error": "" if status == "COMPLETED" else "Traceback ...\nValueError: too large",
         "started_ms": 1000, "ended_ms": 3500,
@@ -37,6 +38,7 @@ def model_folder(folder, bias, search_id):
     model.save(folder / "model.keras")
     trials = {
         "search_id": search_id, "objective": "val_loss", "best": 0, "params": {"seed": 1},
+        "data": [], "earlier": [], "final_fit": None,
         "trials": [trial(0), trial(1, "FAILED", None)],
     }  # fmt: skip
     (folder / "trials.json").write_text(json.dumps(trials))

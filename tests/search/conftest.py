@@ -1,7 +1,31 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
+from stages.common.params import Search, load
 from stages.common.shards import Shards
+
+REPO = Path(__file__).resolve().parents[2]
+SMALL = {
+    "max_epochs": 2, "samples_per_epoch": 120, "batch_size": 24, "max_trials": 1,
+    "blocks": ["vanilla"],
+}  # fmt: skip
+
+
+def small(**changes) -> Search:
+    params = load(REPO / "params.yaml").tasks["age"].search
+    return Search.model_validate(params.model_dump() | SMALL | changes)
+
+
+def without_times(trials):
+    keys = ("trial", "status", "hyperparameters", "score", "best_epoch", "parameters")
+    return [{key: trial[key] for key in keys} for trial in trials]
 
 
 def write_part(folder, n, n_classes, size, seed):
@@ -16,7 +40,8 @@ def write_part(folder, n, n_classes, size, seed):
     np.save(folder / "images-00000.npy", images[: n // 2])
     np.save(folder / "images-00001.npy", images[n // 2 :])
     np.save(folder / "labels.npy", labels.astype(np.int64))
-    (folder / "index.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(n)))
+    rows = "".join(f"{i % (n // 4)},{i // (n // 4)}\n" for i in range(n))  # four copies of each
+    (folder / "index.csv").write_text("id,copy\n" + rows)
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +54,46 @@ def parts(tmp_path_factory):
         write_part(root / str(k) / "val", 60, k, 24, seed=2)
         made[k] = Shards(root / str(k) / "train"), Shards(root / str(k) / "val")
     return made
+
+
+class Stage:
+    """A folder in which `python -m stages.search age` runs, as DVC would run it."""
+
+    def __init__(self, path: Path, **changes) -> None:
+        self.path = path
+        if not (path / "data").exists():
+            write_part(path / "data/shards/age/train", 240, 4, 24, seed=1)
+            write_part(path / "data/shards/age/val", 60, 4, 24, seed=2)
+        self.set(**changes)
+
+    def set(self, **changes) -> None:
+        params = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))
+        params["tasks"]["age"]["search"] |= SMALL | changes
+        text = yaml.safe_dump(params, allow_unicode=True)
+        (self.path / "params.yaml").write_text(text, "utf-8")
+
+    def start(self, *command: str, cwd: Path | None = None, **environment) -> subprocess.Popen:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "KERAS"))}
+        return subprocess.Popen(
+            [sys.executable, "-m", *(command or ("stages.search", "age"))],
+            cwd=cwd or self.path, env=clean | {"PYTHONPATH": str(REPO)} | environment,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            # Whoever runs the tests in the background has Ctrl-C ignored; children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+
+    def run(self, *command: str, **environment) -> str:
+        process = self.start(*command, **environment)
+        said = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, said
+        return said
+
+    @property
+    def scratch(self) -> Path:
+        [scratch] = (self.path / ".search/age").iterdir()
+        return scratch
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return lambda **changes: Stage(tmp_path, **changes)

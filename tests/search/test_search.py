@@ -1,53 +1,27 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.params import Search, load
+from stages.common.params import Weights
 from stages.common.predict import probabilities
 from stages.common.shards import Shards
-from stages.search.search import fingerprint, search
-
-SMALL = {"max_epochs": 2, "samples_per_epoch": 120, "batch_size": 24, "max_trials": 1}
-
-
-def small(**changes) -> Search:
-    params = load(Path("params.yaml")).tasks["age"].search
-    return Search.model_validate(params.model_dump() | SMALL | changes)
-
-
-class Recorder:
-    def __init__(self):
-        self.heard = []
-
-    def trial_begins(self, trial):
-        self.heard.append(("begin", trial["trial"]))
-
-    def epoch_ends(self, trial, epoch):
-        self.heard.append(("epoch", trial["trial"], epoch["epoch"]))
-
-    def trial_ends(self, trial):
-        self.heard.append(("end", trial["trial"], trial["status"]))
+from stages.search import attempts
+from stages.search.search import fingerprint, resolve, search
+from tests.search.conftest import small, without_times
 
 
 @pytest.fixture(scope="module")
 def first_three(parts, tmp_path_factory):
-    """A search of three trials, its scratch folder and what a listener heard."""
+    """A search of three trials and its scratch folder."""
     train, val = parts[3]
     scratch = tmp_path_factory.mktemp("search") / "three"
-    recorder = Recorder()
-    return search(small(max_trials=3), train, val, 3, scratch, recorder), scratch, recorder
-
-
-def without_times(trials):
-    keys = ("trial", "status", "hyperparameters", "score", "best_epoch", "parameters")
-    return [{key: trial[key] for key in keys} for trial in trials]
+    return search(small(max_trials=3), train, val, 3, scratch), scratch
 
 
 def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
-    result, _, _ = first_three
+    result, _ = first_three
     _, val = parts[3]
     p = probabilities(result.model, val)
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
@@ -57,45 +31,33 @@ def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
 
 
-def test_trials_are_reported_while_they_train(first_three):
-    _, _, recorder = first_three
-    one = lambda t: [("begin", t), ("epoch", t, 0), ("epoch", t, 1), ("end", t, "COMPLETED")]  # noqa: E731
-    assert recorder.heard == one(0) + one(1) + one(2)
+def test_an_attempt_says_what_its_trial_did(first_three):
+    result, scratch = first_three
+    found = attempts.read(scratch)
+    assert found == result.trials
+    for trial, attempt in enumerate(found):
+        assert (attempt["trial"], attempt["attempt"]) == (trial, 1)
+        assert attempt["score"] == min(epoch["val_loss"] for epoch in attempt["epochs"])
+        assert [epoch["epoch"] for epoch in attempt["epochs"]] == [0, 1]
+        for epoch in attempt["epochs"]:
+            assert epoch["learning_rate"] == pytest.approx(1e-3)
+            assert epoch["pictures_per_second"] > 0
+            assert 0 <= epoch["data_wait"] <= 1
+            assert epoch["memory_mb"] > 100
 
 
 def test_more_trials_go_on_where_the_search_stood(first_three, parts, tmp_path):
-    """2 + 1 trials are the same three as 3: hyperparameters and scores; and fewer run none."""
-    whole, _, _ = first_three
+    """1 + 1 + 1 trials are the same three as 3: hyperparameters and scores; and fewer run none."""
+    whole, _ = first_three
     train, val = parts[3]
-    search(small(max_trials=2), train, val, 3, tmp_path / "steps")
-    recorder = Recorder()
-    stepped = search(small(max_trials=3), train, val, 3, tmp_path / "steps", recorder)
-    assert {heard[1] for heard in recorder.heard} == {2}
+    for max_trials in (1, 2, 3):
+        stepped = search(small(max_trials=max_trials), train, val, 3, tmp_path / "steps")
     assert without_times(stepped.trials) == without_times(whole.trials)
+    assert [attempt["attempt"] for attempt in attempts.read(tmp_path / "steps")] == [1, 1, 1]
 
-    recorder = Recorder()
-    fewer = search(small(max_trials=1), train, val, 3, tmp_path / "steps", recorder)
-    assert recorder.heard == []
-    assert without_times(fewer.trials) == without_times(whole.trials[:1])
+    fewer = search(small(max_trials=1), train, val, 3, tmp_path / "steps")
+    assert fewer.trials == stepped.trials[:1]
     assert fewer.best == 0
-
-
-def test_an_interrupted_trial_is_run_again_with_the_same_hyperparameters(
-    first_three, parts, tmp_path
-):
-    class CtrlC(Recorder):
-        def epoch_ends(self, trial, epoch):
-            if trial["trial"] == 1:
-                raise KeyboardInterrupt
-
-    whole, _, _ = first_three
-    train, val = parts[3]
-    with pytest.raises(KeyboardInterrupt):
-        search(small(max_trials=3), train, val, 3, tmp_path / "cut", CtrlC())
-    recorder = Recorder()
-    again = search(small(max_trials=3), train, val, 3, tmp_path / "cut", recorder)
-    assert recorder.heard[0] == ("begin", 1)
-    assert without_times(again.trials) == without_times(whole.trials)
 
 
 def test_two_classes_and_the_model_loads_without_autokeras(parts, tmp_path):
@@ -140,7 +102,133 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(parts, tmp_path, monk
 def test_nothing_but_failures_is_an_error_that_says_why(parts, tmp_path):
     train, val = parts[3]
     with pytest.raises(UserError, match=r"all 2 trials failed(?s:.*)Oversized model"):
-        search(small(max_trials=2, max_model_size=10), train, val, 3, tmp_path / "tiny")
+        search(small(max_trials=2, max_parameters=10), train, val, 3, tmp_path / "tiny")
+
+
+def test_out_of_memory_halves_the_batch_first(parts, tmp_path, monkeypatch):
+    import keras
+    import tensorflow as tf
+
+    train, val = parts[3]
+    real_fit, sizes = keras.Model.fit, []
+
+    def needs_memory(self, batches, **kwargs):
+        sizes.append(batches.batch_size)
+        if batches.batch_size > 6:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return real_fit(self, batches, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", needs_memory)
+    result = search(small(), train, val, 3, tmp_path / "oom")
+    assert sizes == [24, 12, 6]
+    assert [(t["status"], t["batch_size"]) for t in result.trials] == [("COMPLETED", 6)]
+
+
+def test_a_trial_that_kills_its_process_twice_is_given_up(parts, tmp_path):
+    """Its crashes are known from its attempts, as `supervise` writes them down."""
+    train, val = parts[3]
+    scratch = tmp_path / "crashing"
+    for attempt in (1, 2):
+        died = {"trial": 0, "attempt": attempt, "status": "INTERRUPTED", "crashed": True}
+        attempts.write(scratch, died | {"error": "killed by SIGKILL", "score": None, "epochs": []})
+    result = search(small(max_trials=2), train, val, 3, scratch)
+    assert [t["status"] for t in result.trials] == ["FAILED", "COMPLETED"]
+    assert "gave up after 2 times: killed by SIGKILL" in result.trials[0]["error"]
+
+
+def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, parts, tmp_path):
+    from stages.search.tuner import Control
+
+    class AfterTheFirstEpoch(Control):
+        @property
+        def stop(self):
+            return any(a["epochs"] for a in attempts.read(tmp_path / "stopped"))
+
+        @stop.setter
+        def stop(self, value): ...
+
+    train, val = parts[3]
+    early = search(small(max_trials=3), train, val, 3, tmp_path / "stopped", AfterTheFirstEpoch())
+    [only] = early.trials
+    assert (only["status"], len(only["epochs"])) == ("STOPPED", 1)
+    p = probabilities(early.model, val)
+    loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
+    assert loss == pytest.approx(only["score"], abs=1e-3)
+
+    whole, _ = first_three
+    later = search(small(max_trials=3), train, val, 3, tmp_path / "stopped")
+    assert without_times(later.trials) == without_times(whole.trials)
+
+
+def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeypatch):
+    from stages.search import final_fit as room
+
+    train, val = parts[3]
+    params = small(max_epochs=4)
+    result = search(params, train, val, 3, tmp_path / "final")
+    joined = room.Joined(train, val)
+    assert len(joined) == len(train) + 4 * len(val)  # as many copies as training photos have
+    rows = np.array([3, len(train) + 7, len(train) + len(val) + 7])
+    np.testing.assert_array_equal(joined.read(rows)[0], train.read(rows[:1])[0])
+    for picture in joined.read(rows)[1:]:
+        np.testing.assert_array_equal(picture, val.read(np.array([7]))[0])
+
+    model, record = room.final_fit(result, params, train, val, 3, tmp_path / "final")
+    assert record["status"] == "COMPLETED"
+    assert len(record["epochs"]) == result.trials[0]["best_epoch"] + 1
+    assert (probabilities(model, val).argmax(1) == val.labels).mean() > 0.9
+    monkeypatch.setattr(room, "Joined", None)  # whoever trains again fails
+    again, _ = room.final_fit(result, params, train, val, 3, tmp_path / "final")
+    np.testing.assert_allclose(probabilities(again, val), probabilities(model, val), atol=1e-6)
+
+
+def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
+    parts, tmp_path, monkeypatch
+):
+    from stages.search import hardware
+    from stages.search.blocks import ResidualBlock
+
+    policies, build = [], ResidualBlock.build
+
+    def remembers(self, hp, inputs=None):
+        import keras
+
+        policies.append(keras.config.dtype_policy().name)
+        return build(self, hp, inputs)
+
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    monkeypatch.setattr(ResidualBlock, "build", remembers)
+    train, val = parts[3]
+    result = search(small(blocks=["residual"]), train, val, 3, tmp_path / "mixed")
+    assert policies[-2:] == ["mixed_float16", "float32"]  # the trial's and the winner's
+    assert {weight.dtype for weight in result.model.weights} >= {"float32"}
+    assert result.model.dtype_policy.name == "float32"
+    assert result.trials[0]["status"] == "COMPLETED"
+    assert np.isfinite(result.trials[0]["score"])
+
+
+def test_auto_means_what_the_machine_can_train(monkeypatch):
+    from stages.search import hardware
+
+    weights = Weights(local=None, download=False)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    assert resolve(small(blocks="auto"), weights).blocks == ["vanilla", "residual"]
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    assert len(resolve(small(blocks="auto"), weights).blocks) == 5
+    assert resolve(small(blocks=["xception"]), weights).blocks == ["xception"]
+
+
+def test_networks_whose_imagenet_weights_cannot_be_had_are_not_proposed(
+    monkeypatch, tmp_path, caplog
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    weights = Weights(local=tmp_path / "mine", download=False)
+    wanted = small(blocks=["vanilla", "efficient", "xception"], pretrained=True)
+    assert resolve(wanted, weights).blocks == ["vanilla"]
+    [warning] = caplog.records
+    assert "efficient, xception" in warning.message and "efficientnetb0_notop.h5" in warning.message
+    with pytest.raises(UserError, match="ImageNet"):
+        resolve(small(blocks=["xception"], pretrained=True), weights)
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
@@ -154,28 +242,27 @@ def test_fingerprint_follows_data_and_parameters_but_not_max_trials(parts, tmp_p
     train, val = parts[3]
     base = fingerprint(small(), train.folder, val.folder)
     assert base == fingerprint(small(max_trials=9), train.folder, val.folder)
+    assert base == fingerprint(small(workers=2, max_minutes=5), train.folder, val.folder)
     assert base != fingerprint(small(seed=9), train.folder, val.folder)
     assert base != fingerprint(small(), train.folder, parts[2][1].folder)
 
 
 def test_names_of_the_space_are_autokeras_own(first_three):
     """A hyperparameter that AutoKeras does not know would silently restrict nothing."""
+    import autokeras as ak
     import keras
     import keras_tuner
 
-    from stages.search.space import IMAGE, seeds, space
+    from stages.search.blocks import ImageBlock
+    from stages.search.space import ALL, IMAGE, seeds, space
 
-    _, scratch, _ = first_three
+    _, scratch = first_three
     state = json.loads((scratch / "oracle.json").read_text())
     known = {hp["config"]["name"] for hp in state["hyperparameters"]["space"]}
-    declared = {
-        hp.name for hp in space(["vanilla", "resnet", "efficient", "xception"], False).space
-    }
+    declared = {hp.name for hp in space(ALL, False).space}
     # What AutoKeras asks for by itself while building, without our declarations:
-    import autokeras as ak
-
     names = set()
-    for block in ("vanilla", "resnet", "efficient", "xception"):
+    for block in ALL:
         image = ak.ImageInput()
         image.shape, image.dtype = (71, 71, 3), "uint8"
         head = ak.ClassificationHead(num_classes=3)
@@ -183,7 +270,8 @@ def test_names_of_the_space_are_autokeras_own(first_three):
         asked = keras_tuner.HyperParameters()
         asked.Fixed(IMAGE + "block_type", block)
         keras.backend.clear_session()  # AutoKeras numbers its blocks; the numbers are in the names
-        ak.graph.Graph(inputs=image, outputs=head(ak.ImageBlock()(image))).build(asked)
+        node = ImageBlock(name="image_block_1")(image)
+        ak.graph.Graph(inputs=image, outputs=head(node)).build(asked)
         names |= {hp.name for hp in asked.space}
         assert {name for name in seeds([block], False)[0] if "/filters_" not in name} <= names
     unused = {name for name in declared if "/filters_" in name}  # a network asks for its own

@@ -1,0 +1,72 @@
+"""A search's files, sent to MLflow beside the training and never in its way."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from stages.common import tracking
+from stages.search import attempts
+
+log = logging.getLogger(__name__)
+PAUSE = 1.0  # seconds between looks at the files
+LONGEST_PAUSE = 30.0  # when MLflow does not answer
+FAREWELL = 20.0  # seconds that the end of a search waits for MLflow
+
+
+class Mirror(threading.Thread):
+    """Keeps MLflow saying what the files in `scratch` say.
+
+    MLflow may be slow, locked or away: this thread tries again and again, and nothing waits for
+    it. What is still unsent at the end is in trials.json, and `stages.promote.register` sends it.
+    """
+
+    def __init__(self, task: str, search: dict[str, Any], scratch: Path) -> None:
+        super().__init__(daemon=True)
+        self.task, self.search, self.scratch = task, search, scratch
+        self.mirrored: tracking.MirroredSearch | None = None
+        self.ending: tuple[str, dict[str, str]] | None = None  # status, files
+        self.awake = threading.Event()
+
+    def run(self) -> None:
+        pause = PAUSE
+        while True:
+            ending = self.ending
+            try:
+                self._send(ending)
+                if ending:
+                    return
+                pause = PAUSE
+            except Exception as error:
+                if pause == PAUSE:
+                    log.warning(
+                        "MLflow does not answer (%s); the search goes on, and MLflow is told later",
+                        str(error).splitlines()[0][:200],
+                    )
+                pause = min(2 * pause, LONGEST_PAUSE)
+                log.debug("MLflow", exc_info=error)
+            self.awake.wait(pause)
+            if self.ending and pause > PAUSE:
+                time.sleep(PAUSE)  # `awake` is set by now
+
+    def finish(self, status: str, files: dict[str, str]) -> None:
+        """Send the rest, in at most `FAREWELL` seconds, and close the search's run."""
+        self.ending = status, files
+        self.awake.set()
+        self.join(FAREWELL)
+        if self.is_alive():
+            log.warning(
+                "MLflow does not have all of this search yet; the next `dvc repro` sends the rest"
+            )
+
+    def _send(self, ending: tuple[str, dict[str, str]] | None) -> None:
+        if not self.mirrored:
+            mirrored = tracking.MirroredSearch(tracking.connect(), self.task, self.search)
+            mirrored.open(tracking.git_commit())
+            self.mirrored = mirrored
+        found = attempts.read(self.scratch)
+        self.mirrored.send(found, attempts.final_fit(self.scratch))
+        if ending:
+            status, files = ending
+            self.mirrored.close(status, int(time.time() * 1000), len(found), files)

@@ -1,0 +1,317 @@
+"""The stage as a process: killed, interrupted, in parallel, with MLflow there and away."""
+
+import json
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stages.common import tracking
+from stages.search import attempts
+from tests.search.conftest import without_times
+
+ENDED = {"COMPLETED", "FAILED", "INTERRUPTED", "STOPPED"}
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def found(stage):
+    root = stage.path / ".search/age"
+    return attempts.read(stage.scratch) if root.exists() and any(root.iterdir()) else []
+
+
+def trains(stage, trial=0, epochs=1):
+    return any(
+        a["trial"] == trial and a["status"] == "RUNNING" and len(a["epochs"]) >= epochs
+        for a in found(stage)
+    )
+
+
+def result(stage):
+    return json.loads((stage.path / "data/search/age/trials.json").read_text())
+
+
+def mlflow_runs(stage):
+    from mlflow import MlflowClient
+
+    # By its full path: MLflow keeps connections by their address, and each test has its own store.
+    client = MlflowClient(f"sqlite:///{stage.path}/mlruns/mlflow.db")
+    runs = client.search_runs([tracking.experiment_id(client, "age")])
+    return client, {run.info.run_id: run for run in runs}
+
+
+def kill_all(process):
+    """As when the machine dies: everything at once."""
+    family = [process, *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        member.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from tests.search.conftest import Stage
+
+    stage = Stage(tmp_path_factory.mktemp("undisturbed"), max_trials=3, max_epochs=40, patience=40)
+    stage.said = stage.run()
+    return stage
+
+
+def test_mlflow_says_what_the_files_say(undisturbed):
+    client, runs = mlflow_runs(undisturbed)
+    content = result(undisturbed)
+    [parent] = [run for run in runs.values() if run.data.tags["kind"] == "search"]
+    assert parent.info.status == "FINISHED"
+    children = {r.data.tags["trial"]: r for r in runs.values() if r.data.tags["kind"] == "trial"}
+    assert len(children) == 3
+    for trial in content["trials"]:
+        run = children[str(trial["trial"] + 1)]
+        assert run.info.status == "FINISHED"
+        assert run.data.params["filters"] == trial["hyperparameters"]["filters"]
+        for name in ("loss", "val_loss", "val_accuracy", "learning_rate", "seconds",
+                     "pictures_per_second", "data_wait", "memory_mb"):  # fmt: skip
+            curve = client.get_metric_history(run.info.run_id, name)
+            assert [point.value for point in curve] == [row[name] for row in trial["epochs"]]
+        assert run.data.metrics["trial_score"] == trial["score"]
+        assert run.data.metrics["trial_parameters"] == trial["parameters"]
+
+    scores = [trial["score"] for trial in content["trials"]]
+    curve = client.get_metric_history(parent.info.run_id, "best_val_loss")
+    assert [point.value for point in curve] == [min(scores[: n + 1]) for n in range(3)]
+    data = {each.dataset.name: each for each in parent.inputs.dataset_inputs}
+    assert set(data) == {"data/shards/age/train", "data/shards/age/val"}
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert {"leaderboard.json", "architecture.txt"} <= files
+    path = client.download_artifacts(parent.info.run_id, "leaderboard.json")
+    table = json.loads(Path(path).read_text())
+    ranked = [row[table["columns"].index("val_loss")] for row in table["data"]]
+    assert ranked == sorted(scores)
+
+
+def test_a_log_file_tells_how_the_search_is_doing(undisturbed):
+    assert "trial 2, epoch 1 of at most 40: loss" in undisturbed.said
+    assert "pictures/s; best so far" in undisturbed.said
+    assert "to go" in undisturbed.said
+    assert "Traceback" not in undisturbed.said and "INFO mlflow" not in undisturbed.said
+
+
+def test_more_trials_are_added_and_fewer_run_none(stage):
+    stage = stage(max_trials=1)
+    stage.run()
+    before = result(stage)["trials"]
+    stage.set(max_trials=2)
+    stage.run()
+    assert result(stage)["trials"][0] == before[0]
+    assert len(result(stage)["trials"]) == 2
+    stage.set(max_trials=1)
+    stage.run()
+    assert result(stage)["trials"] == before
+    assert len(found(stage)) == 2
+
+
+def test_killed_ten_times_at_random_it_loses_and_repeats_nothing(undisturbed, stage):
+    stage = stage(max_trials=3, max_epochs=40, patience=40)
+    random.seed(3)
+    for _ in range(10):
+        process = stage.start()
+        time.sleep(random.uniform(1, 12))
+        if process.poll() is None:
+            kill_all(process)
+    stage.run()
+    content = result(stage)
+    assert without_times(content["trials"]) == without_times(result(undisturbed)["trials"])
+    everything = found(stage)
+    completed = [a["trial"] for a in everything if a["status"] == "COMPLETED"]
+    assert sorted(completed) == [0, 1, 2]  # none lost, none run twice
+    assert len(everything) > 3, "no kill hit a trial"
+    assert content["earlier"] == [a for a in everything if a["status"] == "INTERRUPTED"]
+
+    _, runs = mlflow_runs(stage)
+    assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
+    trials = [run for run in runs.values() if run.data.tags["kind"] == "trial"]
+    assert len(trials) == len(everything)
+    for run in trials:
+        if run.info.status == "KILLED":
+            assert run.data.tags["trial_status"] == "INTERRUPTED"
+            retry = runs[run.data.tags["retried_as"]]
+            assert retry.data.tags["retry_of"] == run.info.run_id
+            assert retry.data.params == run.data.params
+
+
+def test_a_killed_training_process_is_replaced(stage):
+    stage = stage(max_trials=1, max_epochs=60, patience=60)
+    process = stage.start()
+    wait_for(lambda: trains(stage))
+    [worker] = psutil.Process(process.pid).children()
+    worker.kill()
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0
+    assert "killed by SIGKILL" in said
+    first, second = found(stage)
+    assert (first["status"], first["crashed"]) == ("INTERRUPTED", True)
+    assert (second["status"], second["batch_size"]) == ("COMPLETED", first["batch_size"] // 2)
+
+
+def test_nothing_is_left_running_when_the_stage_is_killed(stage):
+    stage = stage(max_epochs=500, patience=500)
+    process = stage.start()
+    wait_for(lambda: trains(stage))
+    [worker] = psutil.Process(process.pid).children()
+    process.kill()
+    worker.wait(10)
+
+
+def test_ctrl_c_ends_after_the_epoch_and_keeps_the_best(stage):
+    stage = stage(max_trials=3, max_epochs=500, patience=500)
+    process = stage.start()
+    wait_for(lambda: trains(stage, epochs=3))
+    os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    assert "goes on with this search" in said
+    [trial] = result(stage)["trials"]
+    assert trial["status"] == "STOPPED"
+    assert trial["score"] == min(epoch["val_loss"] for epoch in trial["epochs"])
+    assert (stage.path / "data/search/age/model.keras").exists()
+
+
+def test_ctrl_c_twice_ends_at_once(stage):
+    stage = stage(max_epochs=500, patience=500)
+    process = stage.start()
+    wait_for(lambda: trains(stage))
+    [worker] = psutil.Process(process.pid).children()
+    worker.suspend()  # an epoch that takes for ever
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGINT and "Traceback" not in said
+    assert not (stage.path / "data/search/age").exists()
+    assert not worker.is_running()
+    _, runs = mlflow_runs(stage)
+    assert {run.info.status for run in runs.values()} == {"KILLED"}
+
+
+def test_after_max_minutes_the_best_so_far_is_kept(stage):
+    stage = stage(max_trials=50, max_epochs=20, patience=20, max_minutes=0.3)
+    start = time.monotonic()
+    said = stage.run()
+    assert time.monotonic() - start < 60
+    assert "max_minutes" in said
+    assert 1 <= len(result(stage)["trials"]) < 50
+
+
+def test_a_process_that_grew_is_replaced(stage):
+    """With every trial taken for a leak: a new process for each, and the same search."""
+    stage = stage(max_trials=3)
+    (stage.path / "sitecustomize.py").write_text(
+        "import psutil\n"
+        "sizes = iter(range(0, 1 << 50, 1 << 30))\n"
+        "Info = type('Info', (), {})\n"
+        "def grows(self):\n    info = Info()\n    info.rss = next(sizes)\n    return info\n"
+        "psutil.Process.memory_info = grows\n"
+    )
+    from tests.search.conftest import REPO
+
+    stage.run(PYTHONPATH=f"{stage.path}{os.pathsep}{REPO}")
+    assert [a["attempt"] for a in found(stage)] == [1, 1, 1]
+
+
+def silent_server():
+    """An MLflow that takes a call and never answers."""
+    server = socket.create_server(("127.0.0.1", 0))
+    held = []
+
+    def hold():
+        while True:
+            held.append(server.accept())
+
+    threading.Thread(target=hold, daemon=True).start()
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("kind", ["away", "silent"])
+def test_without_mlflow_the_search_goes_on_and_mlflow_is_told_later(stage, monkeypatch, kind):
+    stage = stage(max_trials=2)
+    uri = {"away": "http://127.0.0.1:9", "silent": silent_server()}[kind]
+    start = time.monotonic()
+    said = stage.run(MLFLOW_TRACKING_URI=uri)
+    assert "the next `dvc repro` sends the rest" in said
+    assert time.monotonic() - start < 60
+    content = result(stage)
+    assert [trial["status"] for trial in content["trials"]] == ["COMPLETED"] * 2
+
+    from stages.promote.register import ensure_search
+
+    (stage.path / "mlruns").mkdir(exist_ok=True)
+    monkeypatch.chdir(stage.path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{stage.path}/mlruns/mlflow.db")
+    client = tracking.connect()
+    ensure_search(client, "age", stage.path / "data/search/age")
+    _, runs = mlflow_runs(stage)
+    assert sorted(run.data.tags["kind"] for run in runs.values()) == ["search", "trial", "trial"]
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+
+
+def test_two_workers_share_the_trials_and_survive_kills(undisturbed, stage):
+    """A worker and the chief are killed; no trial is lost, none is run twice."""
+    stage = stage(max_trials=4, max_epochs=40, patience=40, workers=2)
+    process = stage.start()
+    wait_for(lambda: trains(stage, trial=0) and trains(stage, trial=1))
+    by_name = {
+        c.environ()["KERASTUNER_TUNER_ID"]: c for c in psutil.Process(process.pid).children()
+    }
+    by_name["chief"].kill()
+    by_name["worker-1"].kill()
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == 0, said
+    everything = found(stage)
+    completed = [a for a in everything if a["status"] == "COMPLETED"]
+    assert sorted(a["trial"] for a in completed) == [0, 1, 2, 3]
+    assert {a["worker"] for a in completed} == {"worker-1", "worker-2"}
+    interrupted = [a for a in everything if a["status"] != "COMPLETED"]
+    assert [(a["worker"], a["crashed"]) for a in interrupted] == [("worker-1", True)]
+    _, runs = mlflow_runs(stage)
+    assert len(runs) == 1 + 5
+    assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
+
+
+def test_a_worker_elsewhere_joins_and_when_it_is_lost_its_trial_is_not(stage):
+    """Another checkout with shards of its own and the chief's `.search`; then it dies with a
+    trial in hand."""
+    stage = stage(max_trials=3, max_epochs=60, patience=60)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        chief = f"127.0.0.1:{probe.getsockname()[1]}"
+    from tests.search.conftest import Stage
+
+    process = stage.start(SEARCH_CHIEF=chief)
+    wait_for(lambda: trains(stage))
+    away = stage.path / "elsewhere"
+    away.mkdir()
+    elsewhere = Stage(away, max_trials=3, max_epochs=60, patience=60)
+    alone = elsewhere.start("stages.search.join", "age", chief)
+    assert alone.wait(60) == 1 and "other shards" in alone.stderr.read()  # not the chief's .search
+    import shutil
+
+    shutil.rmtree(away / ".search")
+    (away / ".search").symlink_to(stage.path / ".search")
+    joined = elsewhere.start("stages.search.join", "age", chief)
+    wait_for(lambda: any(a["worker"] != "worker-1" and a["epochs"] for a in found(stage)))
+    kill_all(joined)
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == 0, said
+    completed = [a["trial"] for a in found(stage) if a["status"] == "COMPLETED"]
+    assert sorted(completed) == [0, 1, 2]
