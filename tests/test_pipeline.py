@@ -1,6 +1,7 @@
 """End to end, with the real DVC, MLflow and AutoKeras."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -25,6 +26,7 @@ champion = client.get_model_version_by_alias("face-" + task, "champion")
 print(json.dumps({
     "trials": sorted((r.data.tags["trial"], r.info.status) for r in runs
                      if r.data.tags["kind"] == "trial"),
+    "all": [(r.info.run_id, r.info.status) for r in runs],
     "searches": [r.info.status for r in runs if r.data.tags["kind"] == "search"],
     "champion": champion.tags["sha256"],
 }))
@@ -70,7 +72,8 @@ def test_a_clone_that_pulls_recomputes_nothing_and_fills_its_mlflow(built, tmp_p
     second = type(first)(tmp_path / "second")
     second.run("dvc", "pull")
     assert second.repro() == ["register"]
-    assert mlflow_of(second) == mlflow_of(first)
+    names = ("trials", "searches", "champion")
+    assert [mlflow_of(second)[n] for n in names] == [mlflow_of(first)[n] for n in names]
     assert (second.path / "reports/index.html").is_file()
 
 
@@ -84,6 +87,47 @@ def test_a_longer_search_adds_trials_and_keeps_the_old_ones(built, tmp_path):
     assert after["trials"][0] == before["trials"][0]
     assert len(after["trials"]) == 2
     assert mlflow_of(project)["trials"] == [["1", "FINISHED"], ["2", "FINISHED"]]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
+def test_a_search_stopped_in_dvc_repro(built, tmp_path, sig):
+    """Ctrl-C keeps the best so far and lets DVC go on; after a kill, `dvc repro` runs the trial
+    again with the same hyperparameters."""
+    project = built.copy_to(tmp_path / "stopped")
+    longer = {"max_trials": 2, "max_epochs": 40, "patience": 40}
+    project.edit_params(lambda params: params["tasks"][TASK]["search"].update(longer))
+    process = subprocess.Popen(
+        ["dvc", "repro", f"search@{TASK}"],
+        cwd=project.path, env=project.environment(), stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    running = lambda: [  # noqa: E731
+        attempt
+        for file in (project.path / f".search/{TASK}").glob("*/attempts/*.json")
+        if (attempt := json.loads(file.read_text()))["status"] == "RUNNING" and attempt["epochs"]
+    ]
+    deadline = time.monotonic() + 120
+    while not running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, sig)
+    process.wait(120)
+    trials = project.path / f"data/search/{TASK}/trials.json"
+    if sig == signal.SIGINT:
+        assert process.returncode == 0
+        [trial] = json.loads(trials.read_text())["trials"]
+        assert trial["status"] == "STOPPED"
+        assert json.loads(project.run("dvc", "status", "--json", f"search@{TASK}").stdout) == {}
+        return
+    assert process.returncode == -sig
+    project.repro(f"search@{TASK}")
+    content = json.loads(trials.read_text())
+    [cut] = content["earlier"]
+    assert cut["status"] == "INTERRUPTED"
+    assert cut["hyperparameters"] == content["trials"][cut["trial"]]["hyperparameters"]
+    assert [trial["status"] for trial in content["trials"]] == ["COMPLETED"] * 2
+    statuses = dict(mlflow_of(project)["all"])
+    assert "RUNNING" not in statuses.values()
 
 
 def test_an_edit_reruns_only_what_reads_it(built):
@@ -123,7 +167,7 @@ def test_a_stage_that_is_stopped_leaves_nothing_half_written(built, tmp_path, st
     assert process.returncode == -sig
     if sig == signal.SIGINT:
         assert "Interrupted" in message and "Traceback" not in message
-        assert not parts()
+        assert stage == "augment" or not parts()  # augment goes on with what is there
     assert snapshot(folder) == before
     project.run("python", "-m", f"stages.{stage}", TASK)
     assert not parts()

@@ -1,13 +1,16 @@
 """The transform of Keras' ImageDataGenerator: parameters drawn by key, one matrix a picture."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from stages.common.params import Augment
+if TYPE_CHECKING:  # the worker processes import this module and need no pydantic
+    from stages.common.params import Augment
 
 COLUMNS = ("rotation", "shift_x", "shift_y", "shear", "zoom_x", "zoom_y", "flip")
 
 
-def draw(photo_id: str, copies: int, params: Augment) -> np.ndarray:
+def draw(photo_id: str, copies: int, params: "Augment") -> np.ndarray:
     """The transforms of one photo's copies, float64 (copies, 7) in the order of `COLUMNS`.
 
     Copy 0 is the identity. The others are uniform: rotation and shear in degrees, shifts as shares

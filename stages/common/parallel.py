@@ -71,6 +71,13 @@ def _in_main_thread() -> bool:  # signals cannot be set elsewhere
 def _start(initializer: Callable[..., None] | None, initargs: tuple) -> None:
     import cv2
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)  # one process a core already; nested threads only get in its way
     if initializer:
         initializer(*initargs)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot stop its workers, and they would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

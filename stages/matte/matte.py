@@ -86,7 +86,7 @@ def _one(job: tuple[str, str]) -> dict:
     }
     if coverage < NOTHING_LEFT:
         return row | {"kept": 0, "reason": "almost nothing left of the person"}
-    write_png(_out / f"{face_id}.png", cutout)
+    write_png(_out / f"{face_id}.png", cutout, stored=True)  # each augmentation reads it again
     return row | {"kept": 1, "reason": _doubt(coverage) if _session else ""}
 
 

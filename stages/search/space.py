@@ -63,14 +63,11 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
 
 
 def seeds(blocks: Sequence[str], pretrained: bool) -> list[dict[str, Any]]:
-    """Complete hyperparameters for the first trials: each block type's best guess in the order of
-    `blocks`, then their second ones, and so on."""
-    columns = [_seeds_of(block, pretrained) for block in blocks]
-    longest = max(map(len, columns))
-    return [column[i] for i in range(longest) for column in columns if i < len(column)]
+    """Complete hyperparameters for the first trials: the seeds of these blocks, in their order."""
+    return [_complete(block, seed, pretrained) for block, seed in SEEDS if block in blocks]
 
 
-def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
+def _complete(block: str, seed: dict[str, Any], pretrained: bool) -> dict[str, Any]:
     common = {
         IMAGE + "block_type": block,
         IMAGE + "normalize": True,
@@ -79,17 +76,13 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
         "learning_rate": 1e-3,
     }
     if block == "vanilla":
-        return [common | _conv(**kwargs) for kwargs in (POOLED, SEPARABLE, WIDE, FLAT)]
-    average = {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
+        return common | _conv(**seed)
+    common |= {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
     if block == "residual":
-        sizes = ((32, 3), (16, 4))
-        return [
-            common | average | {RESIDUAL + "filters": filters, RESIDUAL + "num_stages": stages}
-            for filters, stages in sizes
-        ]
+        return common | {RESIDUAL + name: value for name, value in seed.items()}
     name, version = APPLICATIONS[block]
-    application = {name + "pretrained": pretrained, name + "imagenet_size": False}
-    return [common | average | application | ({name + "version": version} if version else {})]
+    common |= {name + "pretrained": pretrained, name + "imagenet_size": False}
+    return common | ({name + "version": version} if version else {})
 
 
 # What learnt fastest on faces with a CPU's few epochs: a large kernel pools by four, so that three
@@ -98,7 +91,20 @@ def _seeds_of(block: str, pretrained: bool) -> list[dict[str, Any]]:
 POOLED = {"kernel": 5, "filters": [16, 32, 64], "reduction": "global_max", "head_dropout": 0.25}
 WIDE = {"kernel": 5, "filters": [32, 64, 128], "reduction": "global_max", "head_dropout": 0.25}
 FLAT = {"kernel": 3, "filters": [16, 32, 64], "reduction": "flatten", "head_dropout": 0.5}
-SEPARABLE = WIDE | {"separable": True}  # a fifth of the multiplications of WIDE
+SEPARABLE = WIDE | {"separable": True}
+
+# In the order in which they are worth a machine's time.
+SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("vanilla", POOLED),
+    ("vanilla", WIDE),
+    ("residual", {"filters": 16, "num_stages": 3}),
+    ("efficient", {}),
+    ("resnet", {}),
+    ("xception", {}),
+    ("vanilla", SEPARABLE),
+    ("residual", {"filters": 32, "num_stages": 3}),
+    ("vanilla", FLAT),
+)
 
 
 def _conv(

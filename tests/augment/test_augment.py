@@ -1,6 +1,8 @@
 import multiprocessing
+import os
 import shutil
 from collections import namedtuple
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,12 +10,15 @@ import pandas as pd
 import pytest
 
 from stages.augment import augment as room
-from stages.augment.augment import augment, prepare, warp
+from stages.augment import half_done
+from stages.augment.augment import augment
+from stages.augment.render import prepare, warp
 from stages.augment.transform import COLUMNS, matrices
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.common.params import Augment
 from stages.common.shards import Shards
+from tests.conftest import REPO
 
 CLASSES = ["old", "young"]  # not the order of the photos
 
@@ -122,6 +127,21 @@ def test_background_stands_behind_the_cutout(background, alpha, colour):
     np.testing.assert_array_equal(got, np.full((24, 24, 3), colour, np.uint8))
 
 
+@pytest.mark.parametrize(("size", "channels"), [(24, "rgb"), (40, "gray"), (60, "rgb")])
+def test_compositing_is_exact_to_a_level(size, channels):
+    """Beside the same in floats: blend, shrink, and only then round."""
+    picture, behind = cutout(1), params().background
+    alpha = picture[..., 3:] / 255
+    blended = (picture[..., :3] * alpha + np.array(behind) * (1 - alpha)).astype(np.float32)
+    method = cv2.INTER_AREA if size < 48 else cv2.INTER_LINEAR
+    exact = cv2.resize(blended, (size, size), interpolation=method)
+    if channels == "gray":
+        exact = exact @ np.float32([[0.299], [0.587], [0.114]])
+    difference = prepare(picture, params(size=size, channels=channels)) - exact
+    assert np.abs(difference).max() < 1.6
+    assert abs(difference.mean()) < 0.2
+
+
 def test_blends_before_it_shrinks():
     """Beside the hair, half-covered pixels take the background's colour, not the hidden one's."""
     picture = np.zeros((48, 48, 4), np.uint8)
@@ -177,24 +197,162 @@ def test_refuses_before_writing_when_the_disk_is_too_small(serial, photos, tmp_p
     assert everything(tmp_path / "out") == {}
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_interrupted_it_leaves_nothing_and_goes_again(serial, photos, tmp_path, monkeypatch, error):
+@pytest.fixture
+def stopped(serial, photos, tmp_path, monkeypatch):
+    """(splits, images, out) of a run that was stopped after two of its five blocks."""
     splits, images = photos
-    augment(splits, images, tmp_path / "good", params(), CLASSES)
+    stop(monkeypatch, 2, KeyboardInterrupt, splits, images, tmp_path / "out")
+    return splits, images, tmp_path / "out"
 
-    def broken(function, blocks, **_):
-        for number, block in enumerate(blocks):
-            if number == 2:
-                raise error
-            yield function(block)
+
+def stop(monkeypatch, blocks, error, splits, images, out):
+    def broken(function, todo, **_):
+        yield from map(function, todo[:blocks])
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "map_cores", broken)
         with pytest.raises(type(error) if isinstance(error, OSError) else error):
-            augment(splits, images, tmp_path / "out", params(), CLASSES)
-    assert list((tmp_path / "out").iterdir()) == []
-    augment(splits, images, tmp_path / "out", params(), CLASSES)
-    assert everything(tmp_path / "out") == everything(tmp_path / "good")
+            augment(splits, images, out, params(), CLASSES)
+
+
+def goes_on(caplog, splits, images, out, params) -> str:
+    """What the next run says it goes on with; its bytes are those of an undisturbed run."""
+    with caplog.at_level("INFO"):
+        augment(splits, images, out, params, CLASSES)
+    said = "".join(line for line in caplog.messages if line.startswith("going on"))
+    augment(splits, images, out.with_name("fresh"), params, CLASSES)
+    assert everything(out) == everything(out.with_name("fresh"))
+    return said
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_it_shows_nothing_and_goes_on(
+    serial, photos, tmp_path, monkeypatch, caplog, error
+):
+    splits, images = photos
+    for blocks in (2, 1):  # and once more, on the way
+        stop(monkeypatch, blocks, error, splits, images, tmp_path / "out")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == [".half.part"]
+    said = goes_on(caplog, splits, images, tmp_path / "out", params())
+    assert said == "going on: 3 of 5 blocks were done"
+
+
+def test_goes_on_when_only_the_renaming_was_left(serial, photos, tmp_path, monkeypatch, caplog):
+    splits, images = photos
+    stop(monkeypatch, 5, KeyboardInterrupt, splits, images, tmp_path / "out")
+    said = goes_on(caplog, splits, images, tmp_path / "out", params())
+    assert said == "going on: 5 of 5 blocks were done"
+
+
+def test_begins_anew_when_the_renaming_was_cut_short(stopped, monkeypatch, caplog):
+    splits, images, out = stopped
+
+    def cut_short(source, target):
+        Path(source).rename(target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            augment(splits, images, out, params(), CLASSES)
+    caplog.clear()
+    assert goes_on(caplog, splits, images, out, params()) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(rotation=39),
+        dict(copies=6),
+        dict(size=25),
+        dict(channels="gray"),
+        dict(background="keep"),
+        dict(seed=8),
+    ],
+)
+def test_another_parameter_begins_anew(stopped, caplog, change):
+    assert goes_on(caplog, *stopped, params(**change)) == ""
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda splits: splits.iloc[1:],
+        lambda splits: splits.iloc[::-1],
+        lambda splits: splits.replace({"label": {"old": "young", "young": "old"}}),
+        lambda splits: splits.replace({"part": {"val": "test", "test": "val"}}),
+    ],
+)
+def test_other_photos_begin_anew(stopped, caplog, edit):
+    splits, images, out = stopped
+    assert goes_on(caplog, edit(splits), images, out, params()) == ""
+
+
+def test_other_code_begins_anew(stopped, caplog, tmp_path, monkeypatch):
+    (tmp_path / "new.py").write_text("")
+    monkeypatch.setattr(half_done, "CODE", [*half_done.CODE, tmp_path / "new.py"])
+    assert goes_on(caplog, *stopped, params()) == ""
+
+
+def test_another_opencv_begins_anew(stopped, caplog, monkeypatch):
+    monkeypatch.setattr(cv2, "__version__", "4.99")
+    assert goes_on(caplog, *stopped, params()) == ""
+
+
+def test_another_order_of_classes_begins_anew(stopped, caplog, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.CLASSES", CLASSES[::-1])
+    assert goes_on(caplog, *stopped, params()) == ""
+
+
+def test_begins_anew_when_its_removal_was_cut_short(stopped, caplog, monkeypatch):
+    """Another run begins to clear away what this one left, and is killed before its end."""
+    splits, images, out = stopped
+
+    def cut_short(folder):
+        (folder / "train/labels.npy").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            augment(splits, images, out, params(seed=8), CLASSES)
+    assert goes_on(caplog, splits, images, out, params()) == ""
+
+
+def test_the_code_is_what_dvc_watches():
+    names = {str(path.relative_to(REPO)) for path in half_done.CODE}
+    common = {"stages/common/images.py", "stages/common/shards.py"}
+    assert names == common | {
+        f"stages/augment/{path.name}" for path in (REPO / "stages/augment").glob("*.py")
+    }
+
+
+def test_a_block_with_another_cutout_is_rendered_again(stopped, caplog):
+    splits, images, _ = stopped
+    name = images / f"{splits['id'][9]}.png"  # in the second block, which was done
+    before = name.stat()
+    write_png(name, cutout(99))
+    os.utime(name, ns=(before.st_atime_ns, before.st_mtime_ns))
+    said = goes_on(caplog, *stopped, params())
+    assert said == "going on: 1 of 5 blocks were done"
+
+
+def test_a_record_that_was_cut_short_is_not_believed(stopped, caplog):
+    record = stopped[2] / ".half.part/done"
+    record.write_bytes(record.read_bytes()[:-9])
+    said = goes_on(caplog, *stopped, params())
+    assert said == "going on: 1 of 5 blocks were done"
+
+
+def test_needs_disk_only_for_what_is_left(stopped, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    left = (4 + 4 + 2) * (24 * 24 * 3 + 101)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, left - 1))
+    with pytest.raises(UserError, match="free some space"):
+        augment(*stopped, params(), CLASSES)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, left))
+    augment(*stopped, params(), CLASSES)
 
 
 def test_a_failed_run_keeps_the_former_shards(photos, tmp_path):
@@ -205,5 +363,6 @@ def test_a_failed_run_keeps_the_former_shards(photos, tmp_path):
     (images / f"{splits['id'][3]}.png").write_bytes(b"no picture")
     with pytest.raises(OSError, match="not a readable PNG"):
         augment(splits, images, tmp_path / "out", params(), CLASSES, workers=1)
-    assert everything(tmp_path / "out") == {"train/former": b"made before"}
+    assert everything(tmp_path / "out/train") == {"former": b"made before"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"train", ".half.part"}
     assert multiprocessing.active_children() == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.augment.augment import warp
+from stages.augment.render import warp
 from stages.augment.transform import COLUMNS, draw, matrices
 from stages.common.params import Augment
 
@@ -97,6 +97,16 @@ def test_another_transform_would_be_noticed(column, wrong):
     other = transform.copy()
     other[column] = wrong
     assert difference(portrait(64, 3), transform, other) > 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(TRANSFORMS, st.integers(1, 64))
+def test_an_edge_that_was_laid_on_before_changes_nothing(transform, edge):
+    picture = portrait(64, 3)
+    wide = cv2.copyMakeBorder(picture, *[edge] * 4, cv2.BORDER_REPLICATE)
+    got = np.empty_like(picture)
+    warp(wide, matrices(transform[None], 64)[0] + [[0, 0, edge]] * 2, got)
+    assert np.abs(got - ours(picture, transform).astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

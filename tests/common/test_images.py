@@ -235,10 +235,11 @@ def test_pil_is_left_as_it_was():
     assert (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS) == before == (False, before[1])
 
 
+@pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_png_round_trip_under_a_korean_name(tmp_path, channels):
+def test_png_round_trip_under_a_korean_name(tmp_path, channels, stored):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, channels), np.uint8).squeeze()
-    write_png(tmp_path / "웜톤.png", image)
+    write_png(tmp_path / "웜톤.png", image, stored=stored)
     np.testing.assert_array_equal(read_png(tmp_path / "웜톤.png"), image)
 
 

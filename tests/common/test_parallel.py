@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -41,3 +43,32 @@ def test_a_workers_error_reaches_the_caller():
 
 def test_nothing_to_do():
     assert list(map_cores(abs, [], desc="", total=0)) == []
+
+
+SCRIPT = """
+import os, sys, time
+from stages.common.parallel import map_cores
+
+def pid(_):
+    time.sleep(0.1)
+    return os.getpid()
+
+if __name__ == "__main__":
+    for each in map_cores(pid, range(1000), desc="", total=1000, workers=2):
+        print(each, flush=True)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """Else they would wait for ever, or write into what the next run is making."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"],
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    workers = {int(process.stdout.readline()) for _ in range(10)}
+    assert len(workers) == 2
+    process.kill()
+    # They hold the other end of this pipe, and it is at its end when they are.
+    process.communicate(timeout=10)
