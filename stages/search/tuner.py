@@ -238,7 +238,7 @@ class _FromShards:
         log.info("trial %d of %d: %s", number + 1, self.oracle.max_trials, described)
         self.bar = tqdm(
             desc=f"trial {number + 1} of {self.oracle.max_trials}", unit=" step", leave=False,
-            disable=not sys.stderr.isatty() or self._is_worker(),
+            dynamic_ncols=True, disable=not sys.stderr.isatty() or self._is_worker(),
         )  # fmt: skip
         self.heartbeat = (
             chief.Heartbeat(self.oracle.stub, self.tuner_id, trial, self.control)
@@ -298,19 +298,18 @@ class _FromShards:
         )
 
     def _tell(self, row: dict[str, float]) -> None:
-        metrics = ", ".join(
-            f"{name} {row[name]:.4f}"
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-            if name in row
+        """An epoch's results, beside the bar in a terminal or as a line of a log file."""
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        metrics = ", ".join(f"{name} {row[name]:.4f}" for name in names)
+        epoch = f"epoch {row['epoch'] + 1} of at most {self.hypermodel.epochs}"
+        if not self.bar.disable:
+            self.bar.set_postfix_str(f"{epoch}: {metrics}; {self._so_far()}", refresh=False)
+            return
+        log.info(
+            "  trial %d, %s: %s; %.1f s, %.0f pictures/s; %s",
+            *(self.attempt["trial"] + 1, epoch, metrics, row["seconds"]),
+            *(row["pictures_per_second"], self._so_far()),
         )
-        self.bar.set_postfix_str(metrics, refresh=False)
-        epochs = f"epoch {row['epoch'] + 1} of at most {self.hypermodel.epochs}"
-        if self.bar.disable:
-            log.info(
-                "  trial %d, %s: %s; %.1f s, %.0f pictures/s; %s",
-                *(self.attempt["trial"] + 1, epochs, metrics, row["seconds"]),
-                *(row["pictures_per_second"], self._so_far()),
-            )
 
     def _so_far(self) -> str:
         """The best score, and the most that the search can still take."""
