@@ -7,6 +7,7 @@ against Keras' own `fit` of the same network with the same pictures in memory, i
 compare seconds an epoch while MLflow is there, away, and silent.
 """
 
+import gc
 import os
 import socket
 import statistics
@@ -53,6 +54,7 @@ def main() -> None:
 def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[list, list]:
     import keras
 
+    from stages.search import tuner
     from stages.search.search import search, targets
 
     x, y = train.read(np.arange(params.samples_per_epoch)), targets(train, 4)
@@ -61,9 +63,9 @@ def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[lis
     update = {"blocks": blocks, "max_trials": len(NAMES), "patience": params.max_epochs}
     params = params.model_copy(update=update)
     trials, fits = [], []
+    gc.freeze()  # as the search's own process does
+    search(params.model_copy(update={"max_trials": 1}), train, val, 4, root / "warm-up")
     for each in range(ROUNDS):
-        from stages.search import tuner
-
         networks = []
         normalise = tuner.normalise
 

@@ -34,7 +34,7 @@ from stages.search.space import CONV, HEAD_DROPOUT
 from stages.search.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
-NORMALISATION_BYTES = 64 << 20  # float32 pictures that the normalisation layer is fitted on
+NORMALISATION_BYTES = 16 << 20  # float32 pictures that the normalisation layer is fitted on
 MAX_CRASHES = 2  # a trial that kills its process so often is given up
 # TensorFlow leaks 7 to 285 MB a trial, whatever is done about it; only a new process helps.
 GROWTH_BYTES = 150 << 20

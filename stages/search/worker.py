@@ -5,6 +5,7 @@ replaced. Its first line on stdout says what it works on. On stdin it hears `sto
 running epoch); when stdin closes, whoever started it is gone, and it goes too.
 """
 
+import gc
 import json
 import logging
 import os
@@ -48,6 +49,7 @@ def main(task: str) -> None:
         file=announce,
         flush=True,
     )
+    gc.freeze()  # KerasTuner collects garbage three times a trial; not among all that was imported
     control = Control(recycle=True)
     threading.Thread(target=listen, args=(control,), daemon=True).start()
     try:
