@@ -98,8 +98,8 @@ def test_a_search_stopped_in_dvc_repro(built, tmp_path, sig):
     project.edit_params(lambda params: params["tasks"][TASK]["search"].update(longer))
     process = subprocess.Popen(
         ["dvc", "repro", f"search@{TASK}"],
-        cwd=project.path, env=project.environment(), stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, start_new_session=True,
+        cwd=project.path, env=project.environment(), stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     running = lambda: [  # noqa: E731
@@ -111,10 +111,10 @@ def test_a_search_stopped_in_dvc_repro(built, tmp_path, sig):
     while not running() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, sig)
-    process.wait(120)
+    said = process.communicate(timeout=120)[0]
     trials = project.path / f"data/search/{TASK}/trials.json"
     if sig == signal.SIGINT:
-        assert process.returncode == 0
+        assert process.returncode == 0, said
         [trial] = json.loads(trials.read_text())["trials"]
         assert trial["status"] == "STOPPED"
         assert json.loads(project.run("dvc", "status", "--json", f"search@{TASK}").stdout) == {}

@@ -15,11 +15,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.common.files import new_file
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+DATABASE = Path("mlruns/mlflow.db")
+DEFAULT_URI = f"sqlite:///{DATABASE}"
 ARTIFACTS = Path("mlruns/artifacts")
 MUTABLE = ("max_trials", "max_minutes", "workers", "final_fit")  # between two runs of one search
 
@@ -34,8 +37,10 @@ def connect() -> "MlflowClient":
     import mlflow
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-    if uri == DEFAULT_URI:
+    if uri == DEFAULT_URI and not DATABASE.exists():
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        with new_file(DATABASE) as part:  # killed between its tables, MLflow cannot open it again
+            mlflow.MlflowClient(f"sqlite:///{part}").search_experiments()
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
 

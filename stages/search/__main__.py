@@ -18,6 +18,7 @@ from stages.common.params import Search, load
 from stages.common.shards import Shards
 from stages.search import attempts
 from stages.search.mirror import Mirror
+from stages.search.search import digest
 from stages.search.supervise import Child, Supervisor
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 
 def main(task: str) -> None:
     params = load().task(task)
-    data = [described(Path(f"data/shards/{task}/{part}")) for part in ("train", "val")]
+    folders = [Path(f"data/shards/{task}/{part}") for part in ("train", "val")]
+    data = [described(folder) for folder in folders]
     scratch: Path | None = None
 
     def crashed(worker: str, reason: str) -> bool:
@@ -33,7 +35,8 @@ def main(task: str) -> None:
             return False
         return bool(attempts.interrupt(scratch, reason, _now(), worker=worker, crashed=True))
 
-    with Supervisor(processes(task, params.search), crashed) as supervisor:
+    children = processes(task, digest(*folders), params.search)
+    with Supervisor(children, crashed) as supervisor:
         search = supervisor.announced() | {"data": data, "objective": params.search.objective}
         scratch = Path(f".search/{task}/{search['search_id']}")
         log.info("search %s, kept in %s", search["search_id"], scratch)
@@ -50,6 +53,7 @@ def main(task: str) -> None:
             status = "KILLED"
             raise
         finally:
+            supervisor.kill()  # first, that nobody writes any more
             attempts.interrupt(scratch, "the search was stopped", _now())
             mirror.finish(status, files)
     content = json.loads((result / "trials.json").read_text("utf-8")) | {"data": data}
@@ -64,7 +68,7 @@ def main(task: str) -> None:
         log.info("ended early; `dvc repro -f -s search@%s` goes on with this search", task)
 
 
-def processes(task: str, params: Search) -> list[Child]:
+def processes(task: str, data: str, params: Search) -> list[Child]:
     """One process that does it all; or a chief, who proposes, and workers, who train.
 
     SEARCH_CHIEF=host:port is where the chief listens; without it, a free port of this machine that
@@ -72,15 +76,14 @@ def processes(task: str, params: Search) -> list[Child]:
     """
     address = os.environ.get("SEARCH_CHIEF")
     if params.workers == 1 and not address:
-        return [Child(task, "alone")]
+        return [Child(task, data, "alone")]
     host, _, port = (address or f"127.0.0.1:{free_port()}").rpartition(":")
     if not host or not port.isdigit():
         raise UserError(f"SEARCH_CHIEF is {address!r}; it must be host:port")
-    place = {"KERASTUNER_ORACLE_IP": host, "KERASTUNER_ORACLE_PORT": port}
     names = ["chief", *(f"worker-{n + 1}" for n in range(params.workers))]
     if address:
         log.info("another machine joins with: python -m stages.search.join %s %s", task, address)
-    return [Child(task, name, place) for name in names]
+    return [Child(task, data, name, (host, port)) for name in names]
 
 
 def free_port() -> int:

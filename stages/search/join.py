@@ -12,7 +12,9 @@ from pathlib import Path
 
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.shards import Shards
 from stages.search import attempts
+from stages.search.search import digest
 from stages.search.supervise import Child, Supervisor
 
 
@@ -29,8 +31,10 @@ def main() -> None:
             f"no chief at {arguments.chief} ({error}); on its machine, run "
             f"SEARCH_CHIEF={arguments.chief} dvc repro"
         ) from error
-    place = {"KERASTUNER_ORACLE_IP": host, "KERASTUNER_ORACLE_PORT": port}
-    child = Child(arguments.task, f"{socket.gethostname()}-{os.getpid()}", place)
+    parts = Path("data/shards", arguments.task)
+    data = digest(*(Shards(parts / part).folder for part in ("train", "val")))
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    child = Child(arguments.task, data, name, (host, port))
     scratch: Path | None = None
 
     def crashed(worker: str, reason: str) -> bool:

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -26,30 +26,38 @@ MAX_DEATHS = 3  # of processes that no trial is to blame for
 
 @dataclass
 class Child:
-    """`python -m stages.search.worker`, with `environment` beside ours. `name` is KerasTuner's."""
+    """`python -m stages.search.worker`, which trains on `data` (see `search.digest`).
+
+    `name` is KerasTuner's for it; `chief` is where KerasTuner's chief listens, if there is one.
+    """
 
     task: str
+    data: str
     name: str
-    environment: dict[str, str] = field(default_factory=dict)
+    chief: tuple[str, str] | None = None  # host, port
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
         with _interrupts_ignored():  # Ctrl-C is the parent's to handle; children inherit that
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "stages.search.worker", self.task],
-                env=os.environ | {"KERASTUNER_TUNER_ID": self.name} | self.environment,
+                env=os.environ | self._environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
 
+    def _environment(self) -> dict[str, str]:
+        known = {"SEARCH_DATA": self.data, "KERASTUNER_TUNER_ID": self.name}
+        if self.chief:
+            known["KERASTUNER_ORACLE_IP"], known["KERASTUNER_ORACLE_PORT"] = self.chief
+        return known
+
     def stop(self) -> None:
         """Ask it to end after the running epoch."""
-        try:
+        with suppress(BrokenPipeError):  # it has ended already
             self.process.stdin.write("stop\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended already
 
 
 class Supervisor:
@@ -71,10 +79,16 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
+        signal.signal(signal.SIGINT, self.handler)
+
+    def kill(self) -> None:
         for child in self.children:
             child.process.kill()
-            child.process.communicate()
-        signal.signal(signal.SIGINT, self.handler)
+            child.process.wait()
+            child.process.stdout.close()
+            with suppress(BrokenPipeError):  # what it had not read any more
+                child.process.stdin.close()
 
     def announced(self) -> dict[str, Any]:
         """What the first child says when it knows what it works on."""

@@ -41,7 +41,7 @@ def main(task: str) -> None:
 
     classes = params.task(task).classes
     resolved = resolve(params.task(task).search, params.weights)
-    search_id = fingerprint(resolved, train.folder, val.folder)
+    search_id = fingerprint(resolved, os.environ["SEARCH_DATA"])
     scratch = Path(f".search/{task}/{search_id}")
     scratch.mkdir(parents=True, exist_ok=True)
     print(
@@ -74,7 +74,11 @@ def main(task: str) -> None:
             "stopped": control.stop,
             "params": resolved.model_dump(mode="json"),
             "trials": result.trials,
-            "earlier": [a for a in attempts.read(scratch) if a not in result.trials],
+            "earlier": [
+                attempt
+                for attempt in attempts.read(scratch)
+                if attempt["trial"] < resolved.max_trials and attempt not in result.trials
+            ],
             "final_fit": record,
         }
         (out / "trials.json").write_text(json.dumps(content, indent=1), encoding="utf-8")

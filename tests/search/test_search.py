@@ -8,7 +8,7 @@ from stages.common.params import Weights
 from stages.common.predict import probabilities
 from stages.common.shards import Shards
 from stages.search import attempts
-from stages.search.search import fingerprint, resolve, search
+from stages.search.search import digest, fingerprint, resolve, search
 from tests.search.conftest import small, without_times
 
 
@@ -238,13 +238,14 @@ def test_the_other_tuners_train_from_shards_too(parts, tmp_path, tuner):
     assert [trial["status"] for trial in result.trials] == ["COMPLETED"]
 
 
-def test_fingerprint_follows_data_and_parameters_but_not_max_trials(parts, tmp_path):
+def test_fingerprint_follows_data_and_parameters_but_not_how_much_is_searched(parts):
     train, val = parts[3]
-    base = fingerprint(small(), train.folder, val.folder)
-    assert base == fingerprint(small(max_trials=9), train.folder, val.folder)
-    assert base == fingerprint(small(workers=2, max_minutes=5), train.folder, val.folder)
-    assert base != fingerprint(small(seed=9), train.folder, val.folder)
-    assert base != fingerprint(small(), train.folder, parts[2][1].folder)
+    data = digest(train.folder, val.folder)
+    assert data != digest(train.folder, parts[2][1].folder)
+    base = fingerprint(small(), data)
+    assert base == fingerprint(small(max_trials=9, max_minutes=5, workers=2), data)
+    assert base != fingerprint(small(seed=9), data)
+    assert base != fingerprint(small(), "other")
 
 
 def test_names_of_the_space_are_autokeras_own(first_three):
