@@ -20,7 +20,7 @@ def tiny_params() -> dict:
     params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
     task = params["tasks"]["harry"]
     task |= {"title": "Which pet <b>are</b> you?", "classes": CLASSES}
-    task["collect"]["synthetic"] |= {"people": 6, "photos": 2, "wild": 3, "size": 192}
+    task["collect"]["sources"][0] |= {"people": 6, "photos": 2, "wild": 3, "size": 192}
     task["augment"] |= {"copies": 5, "size": 32}
     task["search"] |= {"max_trials": 1, "max_epochs": 2, "batch_size": 16}
     return {"weights": {"local": None, "download": False}, "tasks": {TASK: task}}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -13,8 +14,8 @@ import pytest
 from tests.conftest import CLASSES, TASK
 
 STAGES = [
-    "weights", "collect", "extract", "matte", "split", "augment", "search", "evaluate", "promote",
-    "report",
+    "weights", "collect", "extract", "matte", "split", "suspects", "augment", "search", "evaluate",
+    "promote", "report",
 ]  # fmt: skip
 QUERY = """
 import json, sys
@@ -148,6 +149,7 @@ def test_an_edit_reruns_only_what_reads_it(built):
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
 def test_a_stage_that_is_stopped_leaves_nothing_half_written(built, tmp_path, stage, sig):
     project = built.copy_to(tmp_path / "stopped")
+    shutil.rmtree(project.path / ".cache", ignore_errors=True)  # else there is nothing to do
     outputs = {"collect": "raw", "extract": "faces", "matte": "mattes", "augment": "shards"}
     folder = project.path / "data" / outputs[stage]
     parts = lambda: list(folder.rglob(".*.part"))  # noqa: E731
@@ -188,7 +190,10 @@ def snapshot(folder):
     [
         (lambda task: task["search"].update(max_trails=3), f"tasks.{TASK}.search.max_trails"),
         (lambda task: task["search"].update(max_trials=0), f"tasks.{TASK}.search.max_trials"),
-        (lambda task: task["collect"].update(source="folder", path="photos"), "photos"),
+        (
+            lambda task: task["collect"].update(sources=[{"source": "folder"}], path="photos"),
+            "photos",
+        ),
     ],
 )
 def test_wrong_params_are_refused_by_name(fresh, tmp_path, edit, message):

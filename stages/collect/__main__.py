@@ -1,8 +1,11 @@
-"""python -m stages.collect age"""
+"""python -m stages.collect age, or: python -m stages.collect forget --help"""
 
+import sys
 from pathlib import Path
 
 from stages.collect.collect import collect
+from stages.collect.forget import forget_door
+from stages.collect.forgotten import FILE, Forgotten
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.params import load
@@ -11,8 +14,18 @@ from stages.common.params import load
 def main(task: str) -> None:
     params = load().task(task)
     with new_folder(Path("data/raw", task)) as folder:
-        collect(params.collect, list(params.classes), folder, key=f"tasks.{task}.collect")
+        collect(
+            params.collect,
+            list(params.classes),
+            folder,
+            key=f"tasks.{task}.collect",
+            downloads=Path(".downloads"),
+            forgotten=Forgotten(FILE, task),
+        )
 
 
 if __name__ == "__main__":
-    door(main)
+    if sys.argv[1:2] == ["forget"]:
+        forget_door(sys.argv[2:])
+    else:
+        door(main)

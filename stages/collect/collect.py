@@ -1,56 +1,77 @@
-"""Photos from a source -> verified originals, `manifest.csv` and `rejected.csv`."""
+"""Photos from the task's sources -> verified originals, `manifest.csv` and `rejected.csv`."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from stages.collect import drawn, folder
-from stages.collect.candidate import check
+from stages.collect import commons, drawn, folder, huggingface, urls
+from stages.collect.candidate import Candidate, Context, check
+from stages.collect.forgotten import REASON, Forgotten
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
 from stages.common.params import Collect
 from stages.common.tables import write_table
 
-SOURCES = {"folder": folder.candidates, "synthetic": drawn.candidates}
+SOURCES = {
+    "folder": folder.candidates,
+    "synthetic": drawn.candidates,
+    "urls": urls.candidates,
+    "commons": commons.candidates,
+    "huggingface": huggingface.candidates,
+}
 MANIFEST = [
     *("id", "sha256", "label", "person", "source", "name", "licence", "author"),
-    *("width", "height", "phash", "part"),
+    *("width", "height", "phash", "part", "credit", "page"),
 ]
-REJECTED = ["name", "label", "reason"]
+REJECTED = ["name", "label", "reason", "source", "licence", "page"]
 TRUTH = ["id", "x", "y", "w", "h"]
 FEWEST = 3  # photos a class: one each to train on, to choose by and to test with
 
 log = logging.getLogger(__name__)
 
 
-def collect(params: Collect, classes: list[str], out: Path, *, key: str) -> pd.DataFrame:
+def collect(
+    params: Collect,
+    classes: list[str],
+    out: Path,
+    *,
+    key: str,
+    downloads: Path,
+    forgotten: Forgotten,
+) -> pd.DataFrame:
     """Fill the folder `out` (see the module) and return the manifest.
 
-    Every file the source offers has a row in the manifest or in `rejected.csv`; `truth/` is
-    written where the source knows the truth. `key` is where `params` stand, for messages.
-    Raises `UserError` for what is wrong with the source, or a class with too few photos.
+    Every file the sources offer has a row in the manifest or in `rejected.csv`; `truth/` is
+    written where a source knows the truth. `key` is where `params` stand, for messages;
+    `downloads` keeps what comes from the network for the next time.
+    Raises `UserError` for what is wrong with a source, or a class with too few photos.
     """
-    found, refused = SOURCES[params.source](params, classes, key)
+    found = [_forget(candidate, forgotten) for candidate in _offered(
+        params, classes, key=key, downloads=downloads, forgotten=forgotten
+    )]  # fmt: skip
     (out / "images").mkdir()
-    if params.source == "synthetic":
+    drawn_too = any(source.source == "synthetic" for source in params.sources)
+    if drawn_too:
         (out / "truth/masks").mkdir(parents=True)
     checked = map_cores(partial(check, out=out), found, desc="collect", total=len(found))
     columns = dict.fromkeys([*MANIFEST, *TRUTH, "reason"])
-    table = pd.DataFrame([*checked, *refused], columns=list(columns), dtype=object).fillna("")
-    table = set_duplicates_aside(table.sort_values(["part", "label", "name"], ignore_index=True))
+    table = pd.DataFrame(list(checked), columns=list(columns), dtype=object).fillna("")
+    table = table.sort_values(["part", "label", "name", "source"], ignore_index=True, kind="stable")
+    table = set_duplicates_aside(_hide_forgotten(table, forgotten))
     kept = table[table.reason == ""]
     _refuse_small_classes(table, classes, key)
 
     ids = set(kept.id)
     for file in [*out.glob("images/*"), *out.glob("truth/masks/*")]:
-        if file.stem not in ids:  # both sides of a conflict were written
+        if file.stem not in ids:  # both sides of a conflict were written, and who is forgotten
             file.unlink()
     write_table(out / "manifest.csv", kept[MANIFEST])
     write_table(out / "rejected.csv", table.loc[table.reason != "", REJECTED])
-    if params.source == "synthetic":
-        write_table(out / "truth/truth.csv", kept[TRUTH])
+    if drawn_too:
+        write_table(out / "truth/truth.csv", kept.loc[kept.x != "", TRUTH])
     counts = ", ".join(f"{part} {n}" for part, n in kept.part.value_counts().items())
     log.info("kept %d photos (%s), set aside %d", len(kept), counts, len(table) - len(kept))
     return kept[MANIFEST]
@@ -72,6 +93,53 @@ def set_duplicates_aside(table: pd.DataFrame) -> pd.DataFrame:
         else:
             first = twins.sort_values("part", ascending=False, kind="stable").iloc[0]  # wild first
             table.loc[twins.index.drop(first.name), "reason"] = f"same picture as {first['name']}"
+    return table
+
+
+def _offered(params: Collect, classes: list[str], **context: object) -> list[Candidate]:
+    """What all sources offer, each class by one of them at least."""
+    key = context.pop("key")
+    lists = {params.path / s.file for s in params.sources if getattr(s, "file", None)}
+    found = []
+    for number, source in enumerate(params.sources):
+        found += SOURCES[source.source](
+            source,
+            Context(
+                root=params.path,
+                classes=classes,
+                key=f"{key}.sources.{number}",
+                lists=frozenset(lists),
+                **context,
+            ),
+        )
+    full = {c.label for c in found if c.part == "pool" and not c.reason}
+    if empty := [name for name in classes if name not in full]:
+        raise UserError(
+            f"{key}.sources: no photos for {', '.join(map(repr, empty))}: each class needs a folder"
+            f" of its name in {str(params.path)!r} with photos in it (links to folders are not"
+            f" followed), or another source that has it{_why(found, empty)}"
+        )
+    return found
+
+
+def _why(found: list[Candidate], labels: list[str]) -> str:
+    reasons = dict.fromkeys(c.reason for c in found if c.label in labels)
+    return f" (set aside: {'; '.join(list(reasons)[:3])})" if reasons else ""
+
+
+def _forget(candidate: Candidate, forgotten: Forgotten) -> Candidate:
+    """Who is forgotten by name is not even opened."""
+    return replace(candidate, reason=REASON) if forgotten.person(candidate.person) else candidate
+
+
+def _hide_forgotten(table: pd.DataFrame, forgotten: Forgotten) -> pd.DataFrame:
+    """The rows stay, so that every file is accounted for; what tells who they show goes."""
+    table = table.copy()
+    hit = forgotten.pictures(table) | (table.reason == REASON)
+    table.loc[hit, ["person", "author", "credit", "page"]] = ""
+    table.loc[hit, ["name", "reason"]] = ["(forgotten)", REASON]
+    if hit.any():
+        log.warning("%d pictures are forgotten: delete them from the sources, too", hit.sum())
     return table
 
 

@@ -4,18 +4,18 @@ from functools import partial
 
 import cv2
 
-from stages.collect.candidate import Candidate, Picture
+from stages.collect.candidate import Candidate, Context, Picture
 from stages.collect.synthetic import Spec, draw, plan
 from stages.common.errors import UserError
-from stages.common.params import Collect
+from stages.common.params import Synthetic
 
 
-def candidates(params: Collect, classes: list[str], key: str) -> tuple[list[Candidate], list[dict]]:
-    """The portraits to draw, and no refusals. Raises `UserError` for what cannot be drawn."""
+def candidates(source: Synthetic, context: Context) -> list[Candidate]:
+    """The portraits to draw. Raises `UserError` for what cannot be drawn."""
     try:
-        specs = plan(classes, **params.synthetic.model_dump())
+        specs = plan(context.classes, **source.model_dump(exclude={"source"}))
     except ValueError as error:
-        raise UserError(f"{key}.synthetic: {error}") from error
+        raise UserError(f"{context.key}: {error}") from error
     return [
         Candidate(
             name=spec.name,
@@ -28,7 +28,7 @@ def candidates(params: Collect, classes: list[str], key: str) -> tuple[list[Cand
             author="stages.collect.synthetic",
         )
         for spec in specs
-    ], []
+    ]
 
 
 def drawn(spec: Spec) -> Picture:

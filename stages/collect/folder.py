@@ -13,63 +13,69 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from stages.collect.candidate import Candidate, Picture
+from stages.collect.candidate import Candidate, Context, read
 from stages.common.errors import UserError
-from stages.common.images import BadImage
-from stages.common.params import Collect
+from stages.common.params import Folder
 
-MAX_BYTES = 100_000_000  # of a file: no photo is larger, and each is read whole
 LITTER = ("thumbs.db", "desktop.ini")  # what Windows leaves behind; the rest hides behind a dot
 
 
-def candidates(params: Collect, classes: list[str], key: str) -> tuple[list[Candidate], list[dict]]:
-    """The photos of `params.path`, and a row (name, label, part, reason) for every other file.
+def candidates(source: Folder, context: Context) -> list[Candidate]:
+    """The photos of the folder; every other file is there with its `reason`.
 
-    Raises `UserError` for a missing path, a folder that is no class, a class with no photos, and
-    a `person` expression that matches no file's name.
+    Raises `UserError` for a missing folder, a folder that is no class, and a `person` expression
+    that matches no file's name.
     """
-    root = params.path
+    root, key = context.root / source.folder, context.key
     if not root.is_dir():
         raise UserError(
-            f"{key}.path: {str(root)!r} is not a folder; name the folder of your photos"
+            f"{_path_key(source, key)}: {str(root)!r} is not a folder; "
+            "name the folder of your photos"
         )
-    known = {_nfc(name): name for name in classes}
-    _refuse_unknown_folders(root, known, key)
-    found, refused = [], []
+    if not root.resolve().is_relative_to(context.root.resolve()):
+        raise UserError(
+            f"{key}.folder: {str(source.folder)!r} leaves collect.path, {str(context.root)!r}, "
+            "which is what DVC watches; move one or the other"
+        )
+    known = {_nfc(name): name for name in context.classes}
+    _refuse_unknown_folders(root, known, source, key)
+    found = []
     for path in _files(root):
+        if path in context.lists:  # another source's list of photos
+            continue
         name = _nfc(path.relative_to(root).as_posix())
         *folders, file = name.split("/")
         part = "wild" if folders[:1] == ["wild"] else "pool"
         if part == "wild":
             del folders[0]
         label = known.get(folders[0], "") if folders else ""
-        if reason := _refusal(path, root) or ("" if label else "not in a class's folder"):
-            refused.append({"name": name, "label": label, "part": part, "reason": reason})
-        else:
-            person = _person(params.person, file)
-            found.append(Candidate(name, label, person, part, "folder", partial(read, path)))
-    full = {candidate.label for candidate in found if candidate.part == "pool"}
-    if empty := [name for name in classes if name not in full]:
-        raise UserError(
-            f"{key}.path: no photos for {_list(empty)}: each class needs a folder of its name in "
-            f"{str(root)!r} with photos in it (links to folders are not followed)"
+        found.append(
+            Candidate(
+                name=name,
+                label=label,
+                person=_person(source.person, file) if label else "",
+                part=part,
+                source="folder",
+                load=partial(read, path),
+                licence=source.licence,
+                author=source.author,
+                reason=_refusal(path, root) or ("" if label else "not in a class's folder"),
+            )
         )
-    if params.person and not any(candidate.person for candidate in found):
+    usable = [candidate for candidate in found if not candidate.reason]
+    if source.person and usable and not any(candidate.person for candidate in usable):
         raise UserError(
-            f"{key}.person: {params.person!r} matches no photo's name, such as "
-            f"{Path(found[0].name).name!r}; correct it, or set it to null where persons are unknown"
+            f"{key}.person: {source.person!r} matches no photo's name, such as "
+            f"{Path(usable[0].name).name!r}; correct it, or set it to null where persons are "
+            "unknown"
         )
-    return found, refused
+    return found
 
 
-def read(path: Path) -> Picture:
-    """The file's bytes. Raises `BadImage` where they cannot be had, or are too many."""
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise BadImage(f"{size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read")
-        return Picture(path.read_bytes())
-    except OSError as error:
-        raise BadImage(f"cannot be read: {error.strerror}") from error
+def _path_key(source: Folder, key: str) -> str:
+    """The parameter that names the folder: collect.path, or the source's own."""
+    own = source.folder != Path()
+    return f"{key}.folder" if own else f"{key.rpartition('.sources')[0]}.path"
 
 
 def _nfc(name: str) -> str:
@@ -86,7 +92,7 @@ def _person(expression: str | None, file: str) -> str:
     return (match[1] or "") if match else ""
 
 
-def _refuse_unknown_folders(root: Path, known: dict[str, str], key: str) -> None:
+def _refuse_unknown_folders(root: Path, known: dict[str, str], source: Folder, key: str) -> None:
     allowed = {*known, "wild"}
     for base, names in ((root, allowed), (root / "wild", set(known))):
         folders = (
@@ -94,9 +100,9 @@ def _refuse_unknown_folders(root: Path, known: dict[str, str], key: str) -> None
         )
         if unknown := sorted(n for n in folders if n not in names and not n.startswith(".")):
             raise UserError(
-                f"{key}.path: {str(base)!r} holds {_list(unknown)}, which is no class; "
-                f"the classes are {_list(list(known.values()))}. Rename or move the folder, "
-                f"or add the class to {key.removesuffix('collect')}classes"
+                f"{_path_key(source, key)}: {str(base)!r} holds {_list(unknown)}, which is no "
+                f"class; the classes are {_list(list(known.values()))}. Rename or move the folder, "
+                f"or add the class to {key.rpartition('collect')[0]}classes"
             )
 
 

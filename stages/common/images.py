@@ -1,15 +1,19 @@
 """Pictures in and out; what a file is, its bytes tell, never its name."""
 
 import io
+import re
 from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 100_000_000  # checked from the header: a few hundred kB can claim to be gigabytes
 MIN_SIDE = 16  # pixels: less shows no face
+MAX_SCANS = 100  # of a progressive JPEG: encoders make 10, and 140 bytes more can cost 40 ms each
+MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]")  # of a JPEG segment with a length
+SCAN, END = 0xDA, 0xD9
 
 
 class BadImage(ValueError):
@@ -36,9 +40,10 @@ def decode(data: bytes) -> np.ndarray:
     embedded colour profile is converted to sRGB, and ignored where it is broken or of another
     colour model than the picture, as browsers do; of an animation, the first frame.
     Raises `BadImage` for everything that is not such a picture, or is cut short, has more than
-    `MAX_PIXELS` pixels or a side below `MIN_SIDE`.
+    `MAX_PIXELS` pixels or a side below `MIN_SIDE`, or a JPEG in more than `MAX_SCANS` scans.
     """
-    extension(data)
+    if extension(data) == "jpg" and (scans := _scans(data)) > MAX_SCANS:
+        raise BadImage(f"a JPEG in {scans} scans; at most {MAX_SCANS} are decoded")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
             width, height = image.size
@@ -62,9 +67,18 @@ def _too_large(what: str) -> str:
     return f"{what} has more than the {MAX_PIXELS // 1_000_000} megapixels allowed"
 
 
+def _scans(data: bytes) -> int:
+    at, scans = 2, 0
+    while (marker := MARKER.search(data, at)) and marker[0][-1] != END:
+        scans += marker[0][-1] == SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return scans
+
+
 def _upright(image: Image.Image) -> Image.Image:
     with suppress(Exception):  # a broken EXIF block says nothing about the pixels
-        return ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # else it would be copied
+            return ImageOps.exif_transpose(image)
     return image
 
 
@@ -73,18 +87,23 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     if image.mode.startswith("I"):  # 16-bit grey, which PIL's own conversion would clip at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image = image.convert({"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
+    image = _in(image, {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
     if profile:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             image = ImageCms.profileToProfile(
                 image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
-    image = image.convert("RGB")
+    image = _in(image, "RGB")
     if alpha is not None:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=alpha)
         return white
     return image
+
+
+def _in(image: Image.Image, mode: str) -> Image.Image:
+    """Without PIL's copy, 400 MB of the largest picture, where there is nothing to convert."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def write_png(path: Path, image: np.ndarray, *, stored: bool = False) -> None:

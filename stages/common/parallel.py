@@ -38,13 +38,18 @@ def map_cores(
     initargs: tuple = (),
     unit: str = "photo",
     workers: int | None = None,
+    few: int = 0,
 ) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, computed by `workers` processes.
 
     At most four items a worker are in flight, so memory does not grow with their number.
     Processes are spawned, not forked: OpenCV's and ONNX Runtime's threads do not survive a fork.
+    At most `few` items are computed here: to start processes would take longer.
     """
-    workers = min(workers or cores(), max(total, 1))
+    if total <= few:
+        yield from _here(function, items, desc, total, initializer, initargs, unit)
+        return
+    workers = min(workers or cores(), total)
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _start, (initializer, initargs)
     )
@@ -62,6 +67,23 @@ def map_cores(
                 pending.extend(pool.submit(function, item) for item in islice(items, 1))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _here(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    desc: str,
+    total: int,
+    initializer: Callable[..., None] | None,
+    initargs: tuple,
+    unit: str,
+) -> Iterator[R]:
+    if not total:
+        return
+    if initializer:
+        initializer(*initargs)
+    for item in progress(items, desc=desc, total=total, unit=unit):
+        yield function(item)
 
 
 def _in_main_thread() -> bool:  # signals cannot be set elsewhere

@@ -18,6 +18,8 @@ PARTS = ("train", "val", "test", "wild")
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Byte = Annotated[int, Field(ge=0, le=255)]
+# Sent with each request: whoever runs a server must be able to reach whoever reads it.
+Contact = Annotated[str, Field(pattern=r"^[!-~]*[@:][!-~]+$")]  # an e-mail address or a web page
 
 
 class Section(BaseModel):
@@ -31,22 +33,14 @@ class Weights(Section):
     download: bool  # false: never touch the network
 
 
-class Synthetic(Section):
-    """How many portraits the embedded renderer draws, and what tells the classes apart."""
+class Folder(Section):
+    """One's own photos."""
 
-    signal: Literal["age", "undertone", "geometry"]
-    people: Positive  # persons a class in the training pool
-    photos: Positive  # photos of each of them
-    wild: Annotated[int, Field(ge=0)]  # photos a class from other cameras, of other people
-    size: Annotated[int, Field(ge=128, le=2048)]  # pixels
-    seed: int
-
-
-class Collect(Section):
-    source: Literal["synthetic", "folder"]
-    path: Path  # folder: one sub-folder a class; synthetic: the renderer's own code
-    person: str | None  # regular expression on a photo's file name; its first group is the person
-    synthetic: Synthetic
+    source: Literal["folder"]
+    folder: Path = Path()  # below collect.path: one sub-folder a class, perhaps wild/ with the same
+    person: str | None = None  # regular expression on a file's name; its first group is the person
+    licence: str = ""  # of all of them, and whose they are; "" is told as "not stated"
+    author: str = ""
 
     @field_validator("person")
     @classmethod
@@ -59,22 +53,161 @@ class Collect(Section):
         return value
 
 
+class Synthetic(Section):
+    """How many portraits the embedded renderer draws, and what tells the classes apart."""
+
+    source: Literal["synthetic"]
+    signal: Literal["age", "undertone", "geometry"]
+    people: Positive  # persons a class in the training pool
+    photos: Positive  # photos of each of them
+    wild: Annotated[int, Field(ge=0)]  # photos a class from other cameras, of other people
+    size: Annotated[int, Field(ge=128, le=2048)]  # pixels
+    seed: int
+
+
+class Urls(Section):
+    """Photos at the addresses of a list."""
+
+    source: Literal["urls"]
+    file: Path  # below collect.path: CSV with url, label[, person, licence, author, sha256]
+    contact: Contact
+    allow_private: bool = False  # also from this machine and its own network
+
+
+class Entry(Section):
+    """A Wikimedia Commons category, or a search for files, and who is on all of its pictures."""
+
+    category: str | None = None
+    search: str | None = None
+    person: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"category": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Entry":
+        if bool(self.category) == bool(self.search):
+            raise ValueError("needs either a category or a search")
+        return self
+
+
+class Commons(Section):
+    """Photos of Wikimedia Commons."""
+
+    source: Literal["commons"]
+    file: Path | None = None  # below collect.path: YAML with what `classes` would hold
+    classes: dict[str, list[Entry]] | None = None
+    contact: Contact
+    licences: Annotated[list[str], Field(min_length=1)]  # "CC BY" also stands for "CC BY 4.0"
+    limit: Positive  # photos a class
+    api: str = "https://commons.wikimedia.org/w/api.php"
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _one_list(self) -> "Commons":
+        if bool(self.file) == bool(self.classes):
+            raise ValueError("needs either a file or classes")
+        return self
+
+
+class HuggingFace(Section):
+    """Photos of an image data set on the Hugging Face Hub."""
+
+    source: Literal["huggingface"]
+    dataset: str
+    config: str | None = None
+    revision: str = "main"  # a commit, where the data must never change
+    split: str
+    image: str  # names of columns
+    label: str
+    person: str | None = None
+    labels: dict[str | int, str] | None = None  # the label column's value: class
+    bins: dict[str, tuple[float, float]] | None = None  # class: first and last number
+    limit: Positive  # photos a class
+
+    @model_validator(mode="after")
+    def _one_map(self) -> "HuggingFace":
+        if bool(self.labels) == bool(self.bins):
+            raise ValueError("needs either labels or bins")
+        return self
+
+
+Source = Annotated[Folder | Synthetic | Urls | Commons | HuggingFace, Field(discriminator="source")]
+
+
+class Collect(Section):
+    path: Path  # the folder that DVC watches; what the sources read on this disk lies in it
+    sources: Annotated[list[Source], Field(min_length=1)]
+
+
+FaceFlag = Literal["blur", "tiny", "pose", "tint", "monochrome", "dark", "bright", "several"]
+
+
+class FaceQuality(Section):
+    """A face beyond one of these limits is flagged; `extract.quality.measure` has the units."""
+
+    sharpness: Annotated[float, Field(ge=0)]  # below: blur
+    width: Annotated[float, Field(ge=0)]  # of the face in the photo's pixels; below: tiny
+    turn: Annotated[float, Field(ge=0)]  # above: pose
+    tilt: Annotated[float, Field(ge=0, le=180)]  # degrees; above: pose
+    tint: Annotated[float, Field(ge=0)]  # above: tint
+    colours: Annotated[float, Field(ge=0)]  # below: monochrome
+    dark: Annotated[float, Field(ge=0, le=100)]  # lightness of the face; below: dark
+    bright: Annotated[float, Field(ge=0, le=100)]  # above: bright
+    faces: Positive  # above: several
+
+
 class Extract(Section):
     detector: Literal["auto", "yunet", "haar"]
     face: Literal["largest", "central"]  # which one, when a photo shows several
     min_score: Annotated[float, Field(gt=0, lt=1)]  # YuNet's confidence
     size: Annotated[int, Field(ge=32, le=1024)]  # side of the square crop in pixels
     face_width: Annotated[float, Field(gt=0.2, le=1)]  # share of the crop that the face is wide
+    quality: FaceQuality
+    drop: tuple[FaceFlag, ...]  # photos with one of these flags are left out
+
+
+Deviation = Annotated[float, Field(gt=0)]
+
+
+class Onnx(Section):
+    """Any segmenter in ONNX format: one picture in, a map of where the person is out."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\]+\.onnx$")]  # in weights.local
+    size: Annotated[int, Field(ge=32, le=2048)]  # side of its square input in pixels
+    mean: tuple[float, float, float]  # of RGB from 0 to 1: the network sees (colour - mean) / std
+    std: tuple[Deviation, Deviation, Deviation]
+    channel: Annotated[int, Field(ge=0)]  # of its output, the one that says person
+    activation: Literal["none", "sigmoid", "softmax"]  # what makes its output 0 to 1
+    mirror: bool  # look at the mirrored picture too and take the mean: twice the time
+
+
+class CutoutQuality(Section):
+    """A cut-out that covers a share of the crop beyond these limits is flagged."""
+
+    small: Share
+    large: Annotated[float, Field(gt=0, le=1)]
 
 
 class Matte(Section):
-    session: str  # auto, grabcut, none, or the name of a rembg model
+    session: str  # auto, grabcut, none, onnx, or the name of a rembg model
+    onnx: Onnx | None  # what `onnx` runs
+    quality: CutoutQuality
+    drop: tuple[Literal["small", "large"], ...]
+
+    @model_validator(mode="after")
+    def _onnx_is_described(self) -> "Matte":
+        if self.session == "onnx" and self.onnx is None:
+            raise ValueError("session onnx needs the section onnx: its file, size, mean, ...")
+        return self
 
 
 class Split(Section):
     val: Annotated[float, Field(gt=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
-    duplicate_distance: Annotated[int, Field(ge=0, le=16)]  # bits of a 64-bit perceptual hash
+    duplicate_similarity: Annotated[float, Field(ge=0.5, le=1)]  # from which two are one shot
     seed: int
 
     @model_validator(mode="after")
@@ -178,6 +311,8 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 def _explain(error: dict) -> str:
     parts = [str(part) for part in error["loc"]]
+    if "sources" in parts:  # pydantic names the source's type after its number
+        del parts[parts.index("sources") + 2 : parts.index("sources") + 3]
     # Of a value that may be one of several types, pydantic names each in brackets.
     key = ".".join(part for part in parts if "[" not in part) or "(the whole file)"
     if error["type"] == "extra_forbidden":

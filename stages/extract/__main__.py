@@ -27,6 +27,9 @@ def main(task: str) -> None:
             geometry,
             which=params.face,
             min_score=params.min_score,
+            limits=params.quality,
+            drop=params.drop,
+            scratch=Path(".cache/faces") / task,
         )
         write_table(folder / "faces.csv", faces)
         place = {"size": geometry.size, "eyes": geometry.eyes.round(3).tolist()}

@@ -1,40 +1,40 @@
 """Photos -> face crops in one geometry, and a row for every photo."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from stages.common import images
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode, write_png
-from stages.common.parallel import map_cores
+from stages.common.params import FaceQuality
+from stages.common.reuse import reuse, version
 from stages.extract.crop import Geometry, crop
 from stages.extract.face import Detector, choose
 from stages.extract.haar import Haar
+from stages.extract.quality import MEASURES, flags, measure
 from stages.extract.yunet import YuNet
 
 COLUMNS = [
-    "id",
-    "label",
-    "kept",
-    "reason",
-    "detector",
-    "score",
-    "x",
-    "y",
-    "w",
-    "h",
-    "landmarks",
-    "faces",
+    *("id", "label", "kept", "reason", "detector", "score"),
+    *("x", "y", "w", "h", "landmarks", "faces", *MEASURES, "flags"),
 ]
+CODE = [*Path(__file__).parent.glob("*.py"), Path(images.__file__)]
+PACKAGES = ["opencv-python-headless", "numpy", "pillow"]
 
 
 def load_detector(weights: Path, min_score: float) -> Detector:
     """The detector that the folder's `weights.json` names."""
-    entry = json.loads((weights / "weights.json").read_text(encoding="utf-8"))["detector"]
+    entry = _entry(weights)
     if entry["name"] == "yunet":
         return YuNet(weights / entry["file"], min_score)
     return Haar()
+
+
+def _entry(weights: Path) -> dict:
+    return json.loads((weights / "weights.json").read_text(encoding="utf-8"))["detector"]
 
 
 def extract(
@@ -46,63 +46,79 @@ def extract(
     *,
     which: str,
     min_score: float,
+    limits: FaceQuality,
+    drop: Sequence[str] = (),
+    scratch: Path,
     workers: int | None = None,
 ) -> pd.DataFrame:
     """Write a PNG into `out` for each photo with a face; return `faces.csv`, a row a photo.
 
     `manifest`: id and label of the files in `photos`. `which`: "largest" or "central" face.
+    Faces beyond `limits` are flagged; a photo with a flag that is in `drop` is left out.
+    What `scratch` has of an earlier run is not computed again, see `stages.common.reuse`.
     Raises `UserError` if a class has no photo with a face.
     """
     files = {path.stem: path for path in photos.iterdir()}
-    jobs = [(files[row.id], row.id, row.label) for row in manifest.itertuples()]
-    rows = map_cores(
+    detector = _entry(weights)
+    network = [weights / detector["file"]] if detector["file"] else []
+    made_by = {"geometry": vars(geometry), "which": which, "min_score": min_score}
+    results = reuse(
         _one,
-        jobs,
+        [files[photo_id] for photo_id in manifest.id],
+        scratch,
+        version(CODE, PACKAGES, network, detector=detector["name"], **made_by),
         desc="faces",
-        total=len(jobs),
         initializer=_start,
-        initargs=(weights, min_score, which, geometry, out),
+        initargs=(weights, min_score, which, geometry),
         workers=workers,
     )
+    rows = []
+    for photo, made in zip(manifest.itertuples(), results, strict=True):
+        row = dict.fromkeys(COLUMNS, "") | {"id": photo.id, "label": photo.label} | made.row
+        if row["kept"]:
+            found = flags(row, limits)
+            row["flags"] = " ".join(found)
+            if unwanted := [flag for flag in found if flag in drop]:
+                row |= {"kept": 0, "reason": f"flagged: {', '.join(unwanted)}"}
+            else:
+                made.link(out / f"{photo.id}.png")
+        rows.append(row)
     faces = pd.DataFrame(rows, columns=COLUMNS)
     for label, of_class in faces.groupby("label"):
         if not of_class.kept.any():
             raise UserError(
                 f"class {label!r}: a face was found in none of its {len(of_class)} photos "
                 f"({', '.join(sorted(set(of_class.reason)))}). Look at the photos, or change "
-                "extract.detector or extract.min_score"
+                "extract.detector, extract.min_score or extract.drop"
             )
     return faces
 
 
-def _start(weights: Path, min_score: float, which: str, geometry: Geometry, out: Path) -> None:
-    global _detector, _which, _geometry, _out
+def _start(weights: Path, min_score: float, which: str, geometry: Geometry) -> None:
+    global _detector, _which, _geometry
     _detector = load_detector(weights, min_score)
-    _which, _geometry, _out = which, geometry, out
+    _which, _geometry = which, geometry
 
 
-def _one(job: tuple[Path, str, str]) -> dict:
-    path, photo_id, label = job
-    row = dict.fromkeys(COLUMNS, "")
-    row |= {"id": photo_id, "label": label, "kept": 0, "detector": _detector.name, "faces": 0}
+def _one(photo: Path, picture: Path) -> dict:
+    row = {"kept": 0, "detector": _detector.name, "faces": 0}
     try:
-        image = decode(path.read_bytes())
+        image = decode(photo.read_bytes())
     except BadImage as error:
         return row | {"reason": str(error)}
     faces = _detector.detect(image)
     if not faces:
         return row | {"reason": "no face found"}
     face = choose(faces, _which, image.shape)
-    write_png(_out / f"{photo_id}.png", crop(image, face, _geometry))
-    x, y, w, h = (round(value, 1) for value in face.box)
+    square = crop(image, face, _geometry)
+    write_png(picture, square)
+    x, y, w, h = (round(float(value), 1) for value in face.box)
     marks = "" if face.landmarks is None else json.dumps(face.landmarks.round(1).tolist())
     return row | {
         "kept": 1,
-        "score": round(face.score, 4),
-        "x": x,
-        "y": y,
-        "w": w,
-        "h": h,
+        "score": round(float(face.score), 4),
+        **{"x": x, "y": y, "w": w, "h": h},
         "landmarks": marks,
         "faces": len(faces),
+        **measure(square, face, _geometry),
     }

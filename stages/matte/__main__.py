@@ -11,12 +11,21 @@ from stages.matte.matte import matte
 
 
 def main(task: str) -> None:
-    load().task(task)
+    params = load().task(task).matte
     faces = Path("data/faces") / task
     with new_folder(Path("data/mattes") / task) as folder:
         images = folder / "images"
         images.mkdir()
-        mattes = matte(read_table(faces / "faces.csv"), faces, Path("data/weights") / task, images)
+        mattes = matte(
+            read_table(faces / "faces.csv"),
+            faces,
+            Path("data/weights") / task,
+            images,
+            onnx=params.onnx,
+            limits=params.quality,
+            drop=params.drop,
+            scratch=Path(".cache/mattes") / task,
+        )
         write_table(folder / "mattes.csv", mattes)
     kept = mattes.kept.sum()
     logging.info("%s: %d of %d cut-outs kept", task, kept, len(mattes))

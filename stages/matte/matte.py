@@ -2,24 +2,36 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from stages.common import images
 from stages.common.images import read_png, write_png
-from stages.common.parallel import map_cores
+from stages.common.params import CutoutQuality, Onnx
+from stages.common.reuse import reuse, version
 
-COLUMNS = ["id", "label", "session", "coverage", "kept", "reason"]
+COLUMNS = ["id", "label", "session", "coverage", "kept", "reason", "flags"]
 NOTHING_LEFT = 0.05  # share of the crop; a face alone is several times that
+CODE = [*Path(__file__).parent.glob("*.py"), Path(images.__file__)]
+PACKAGES = ["rembg", "onnxruntime", "opencv-python-headless", "numpy", "pillow"]
 
 
-def load_session(weights: Path, faces: Path) -> "rembg.sessions.base.BaseSession | None":  # noqa: F821
+def load_session(
+    weights: Path,
+    faces: Path,
+    onnx: Onnx | None,
+) -> "rembg.sessions.base.BaseSession | None":  # noqa: F821
     """The session that the folder's `weights.json` names; None for `none`.
 
-    `faces`: the folder whose `geometry.json` says where the faces stand.
+    `faces`: the folder whose `geometry.json` says where the faces stand. `onnx`: what the session
+    `onnx` runs.
     """
-    entry = json.loads((weights / "weights.json").read_text(encoding="utf-8"))["segmenter"]
+    # rembg imports a library that else compiles code, for half a second, that we never call
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+    entry = _entry(weights)
     if entry["name"] == "none":
         return None
     if entry["name"] == "grabcut":
@@ -33,6 +45,10 @@ def load_session(weights: Path, faces: Path) -> "rembg.sessions.base.BaseSession
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one process a core already
+    if entry["name"] == "onnx":
+        from stages.matte.onnx import OnnxSession
+
+        return OnnxSession(weights / entry["file"], onnx, options)
     return rembg.new_session(entry["name"], sess_opts=options, providers=["CPUExecutionProvider"])
 
 
@@ -48,52 +64,73 @@ def cut_out(image: np.ndarray, session: object | None) -> np.ndarray:
 
 
 def matte(
-    faces: pd.DataFrame, folder: Path, weights: Path, out: Path, *, workers: int | None = None
+    faces: pd.DataFrame,
+    folder: Path,
+    weights: Path,
+    out: Path,
+    *,
+    onnx: Onnx | None = None,
+    limits: CutoutQuality,
+    drop: Sequence[str] = (),
+    scratch: Path,
+    workers: int | None = None,
 ) -> pd.DataFrame:
     """Write an RGBA PNG into `out` for each kept face; return `mattes.csv`, a row a kept face.
 
     `faces`: id, label and kept of the crops in `folder`/images. A cut-out that covers less than
-    `NOTHING_LEFT` of the crop is not kept.
+    `NOTHING_LEFT` of the crop is not kept; one beyond `limits` is flagged, and left out where
+    `drop` names the flag. What `scratch` has of an earlier run is not computed again, see
+    `stages.common.reuse`.
     """
-    jobs = [(row.id, row.label) for row in faces.itertuples() if int(row.kept)]
-    rows = map_cores(
+    entry = _entry(weights)
+    kept = [row for row in faces.itertuples() if int(row.kept)]
+    decisive = [folder / "geometry.json"] + ([weights / entry["file"]] if entry["file"] else [])
+    settings = onnx.model_dump() if entry["name"] == "onnx" else None
+    results = reuse(
         _one,
-        jobs,
+        [folder / "images" / f"{row.id}.png" for row in kept],
+        scratch,
+        version(CODE, PACKAGES, decisive, session=entry["name"], onnx=settings),
         desc="mattes",
-        total=len(jobs),
         initializer=_start,
-        initargs=(weights, folder, out),
+        initargs=(weights, folder, onnx),
         workers=workers,
     )
+    rows = []
+    for face, made in zip(kept, results, strict=True):
+        row = {"id": face.id, "label": face.label, **made.row, "kept": 0, "reason": "", "flags": ""}
+        found = [] if entry["name"] == "none" else flags(row["coverage"], limits)
+        if row["coverage"] < NOTHING_LEFT:
+            row["reason"] = "almost nothing left of the person"
+        elif unwanted := [flag for flag in found if flag in drop]:
+            row |= {"reason": f"flagged: {', '.join(unwanted)}", "flags": " ".join(found)}
+        else:
+            made.link(out / f"{face.id}.png")
+            row |= {"kept": 1, "flags": " ".join(found)}
+        rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _start(weights: Path, faces: Path, out: Path) -> None:
-    global _session, _faces, _out
-    _session = load_session(weights, faces)
-    _faces, _out = faces, out
+def flags(coverage: float, limits: CutoutQuality) -> list[str]:
+    """The names of what is odd about a cut-out that covers this share of its crop."""
+    if coverage < limits.small:
+        return ["small"]
+    return ["large"] if coverage > limits.large else []
 
 
-def _one(job: tuple[str, str]) -> dict:
-    face_id, label = job
-    cutout = cut_out(read_png(_faces / "images" / f"{face_id}.png"), _session)
-    coverage = cutout[..., 3].mean() / 255
-    row = {
-        "id": face_id,
-        "label": label,
+def _entry(weights: Path) -> dict:
+    return json.loads((weights / "weights.json").read_text(encoding="utf-8"))["segmenter"]
+
+
+def _start(weights: Path, faces: Path, onnx: Onnx | None) -> None:
+    global _session
+    _session = load_session(weights, faces, onnx)
+
+
+def _one(face: Path, picture: Path) -> dict:
+    cutout = cut_out(read_png(face), _session)
+    write_png(picture, cutout, stored=True)  # each augmentation reads it again
+    return {
         "session": _session.model_name if _session else "none",
-        "coverage": round(coverage, 4),
+        "coverage": round(float(cutout[..., 3].mean()) / 255, 4),
     }
-    if coverage < NOTHING_LEFT:
-        return row | {"kept": 0, "reason": "almost nothing left of the person"}
-    write_png(_out / f"{face_id}.png", cutout, stored=True)  # each augmentation reads it again
-    return row | {"kept": 1, "reason": _doubt(coverage) if _session else ""}
-
-
-def _doubt(coverage: float) -> str:
-    """A quality flag for people; the cut-out is kept."""
-    if coverage < 0.1:
-        return "little left of the person"
-    if coverage > 0.95:
-        return "almost no background found"
-    return ""

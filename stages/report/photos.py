@@ -8,6 +8,19 @@ from stages.common.params import PARTS
 
 NAMES = 20  # shown of those set aside for one reason
 REASONS = 20
+FLAGS = {
+    "faces": {
+        "blur": "blurred",
+        "tiny": "few pixels in the photo",
+        "pose": "turned or tilted far",
+        "tint": "strongly tinted",
+        "monochrome": "black and white, or one colour",
+        "dark": "under-exposed",
+        "bright": "over-exposed",
+        "several": "others in the photo",
+    },
+    "mattes": {"small": "little left of the person", "large": "almost no background found"},
+}
 
 
 def funnel(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -55,10 +68,16 @@ def set_aside(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["count"])
 
 
-def doubts(mattes: pd.DataFrame) -> dict[str, int]:
-    """Cut-outs that were kept although something looks odd: what, and how many."""
-    kept = mattes[mattes["kept"] == "1"]
-    return kept.loc[kept["reason"] != "", "reason"].value_counts().to_dict()
+def flagged(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """What looks odd, in faces and cut-outs: flag, what it says, step, and the ids."""
+    rows = []
+    for step, flags in FLAGS.items():
+        named = tables[step]["flags"].str.split()
+        for flag, about in flags.items():
+            ids = tables[step].loc[named.map(lambda names, flag=flag: flag in names), "id"]
+            if len(ids):
+                rows.append({"flag": flag, "about": about, "step": step, "ids": sorted(ids)})
+    return rows
 
 
 def class_counts(splits: pd.DataFrame, classes: list[str]) -> dict[str, list[int]]:

@@ -14,14 +14,17 @@ from stages.common.params import PARTS, Task
 from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.report.charts import curve_panels
-from stages.report.photos import REASONS, class_counts, doubts, funnel, set_aside
+from stages.report.duplicates import duplicates
+from stages.report.photos import REASONS, class_counts, flagged, funnel, set_aside
 from stages.report.pictures import network_input, photo_with_box, png
+from stages.report.provenance import provenance
 from stages.report.render import render
 from stages.report.search import leaderboard
 from stages.report.verdict import level, verdict
 
 SAMPLES = 12  # classes shown step by step
 FACES = 72  # crops on the contact sheet, shared out among the classes
+FLAGGED = 8  # pictures shown of each quality flag
 COPIES = 24
 MISTAKES = 12  # of each exam
 
@@ -66,10 +69,12 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "promotion": promotion,
         "weights": _json(data / "weights" / task / "weights.json"),
         "funnel": funnel(tables),
+        "provenance": provenance(tables["manifest"], tables["rejected"]),
+        "duplicates": duplicates(data, task, tables["manifest"]),
         "aside": aside[:REASONS],
         "aside_photos": sum(row["count"] for row in aside),
         "aside_more": sum(row["count"] for row in aside[REASONS:]),
-        "doubts": doubts(tables["mattes"]),
+        "flagged": _flagged(data, task, tables),
         "counts": class_counts(tables["splits"], list(classes)),
         "parts": PARTS,
         "input": train.shape[1:],
@@ -133,6 +138,17 @@ def _contact_sheet(folder: Path, classes: dict[str, Any], faces: pd.DataFrame) -
         crops = [png(folder / "images" / f"{id}.png", 112) for id in ids[:each]]
         sheet.append({"name": name, "photos": len(ids), "crops": crops})
     return sheet
+
+
+def _flagged(data: Path, task: str, tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Some pictures of each flag; of those that were dropped there are none."""
+    rows = flagged(tables)
+    for row in rows:
+        files = [data / row["step"] / task / "images" / f"{id}.png" for id in row["ids"]]
+        there = [path for path in files if path.is_file()]
+        row["dropped"] = len(files) - len(there)
+        row["pictures"] = [png(path, 112) for path in there[:FLAGGED]]
+    return rows
 
 
 def _copies(train: Shards, index: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.params import load
 from stages.common.tables import read_table, write_table
+from stages.split.duplicates import find_duplicates
 from stages.split.split import refuse_leaks, split, summary
 
 
@@ -14,15 +15,21 @@ def main(task: str) -> None:
     manifest = read_table(Path("data/raw", task, "manifest.csv"))
     mattes = read_table(Path("data/mattes", task, "mattes.csv"))
     photos = manifest[manifest.id.isin(mattes.id[mattes.kept == "1"])]
-    table = split(
-        photos, list(params.classes), **params.split.model_dump(), key=f"tasks.{task}.split"
+    duplicates = find_duplicates(
+        photos.id,
+        Path("data/raw", task, "images"),
+        Path("data/faces", task, "images"),
+        params.split.duplicate_similarity,
     )
-    refuse_leaks(table, params.split.duplicate_distance)
+    shares = params.split.model_dump(exclude={"duplicate_similarity"})
+    table = split(photos, duplicates, list(params.classes), **shares, key=f"tasks.{task}.split")
+    refuse_leaks(table, duplicates)
     removed = table.part == ""
     with new_folder(Path("data/splits", task)) as folder:
         columns = ["id", "label", "person", "group", "part"]
         write_table(folder / "splits.csv", table.loc[~removed, columns])
         write_table(folder / "removed.csv", table.loc[removed, ["id", "reason"]])
+        write_table(folder / "duplicates.csv", duplicates)
     summary(table)
 
 

@@ -1,4 +1,4 @@
-"""Which photos belong together: one person's, and near-duplicates of one another."""
+"""Which photos belong together: one person's, and duplicates of one another."""
 
 import numpy as np
 import pandas as pd
@@ -6,31 +6,31 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 
-def groups(table: pd.DataFrame, distance: int) -> pd.Series:
+def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """For each row, the smallest id of its group.
 
-    A group is a connected component: photos linked by the same `person` (where not "") or by
-    perceptual hashes (`phash`, 16 hex digits) that differ in at most `distance` bits.
+    A group is a connected component: photos linked by the same `person` (where not "") or by a
+    row of `pairs` (ids `a`, `b`; those not in `table` link nothing).
     """
     place = np.arange(len(table))
     first = pd.Series(place).groupby(table.person.to_numpy()).transform("first").to_numpy()
     persons = np.column_stack([place, np.where(table.person == "", place, first)])
-    links = np.vstack([persons, near_duplicates(table.phash, distance)])
+    duplicates = np.column_stack([pd.Index(table.id).get_indexer(pairs[side]) for side in "ab"])
+    links = np.vstack([persons, duplicates[(duplicates >= 0).all(1)]])
     graph = coo_array((np.ones(len(links)), links.T), shape=(len(table),) * 2)
     _, component = connected_components(graph, directed=False)
     return table.id.groupby(component).transform("min")
 
 
-def near_duplicates(phash: pd.Series, distance: int) -> np.ndarray:
-    """Row positions (n, 2) of every pair of hashes that differ in at most `distance` bits.
+def conflicts(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
+    """For each row, the ids of its duplicates under another label, joined by ", "; "" if none.
 
-    Every hash is compared with every later one, a row at a time: exact, and 20,000 photos take
-    about half a second.
+    Duplicates of a duplicate count: they are the same picture.
     """
-    bits = np.array([int(digits, 16) for digits in phash], np.uint64)
-    pairs = [np.empty((0, 2), np.int64)]
-    for i in range(len(bits)):
-        later = i + 1 + np.flatnonzero(np.bitwise_count(bits[i + 1 :] ^ bits[i]) <= distance)
-        if len(later):
-            pairs.append(np.column_stack([np.full(len(later), i), later]))
-    return np.vstack(pairs)
+    cluster = groups(table.assign(person=""), pairs)
+    several = table.label.groupby(cluster).transform("nunique") > 1
+    found = pd.Series("", table.index)
+    for _, rows in table[several].groupby(cluster):
+        for row in rows.itertuples():
+            found[row.Index] = ", ".join(rows.id[rows.label != row.label])
+    return found

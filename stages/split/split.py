@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.split.groups import groups, near_duplicates
+from stages.split.groups import conflicts, groups
 
 PARTS = ("train", "val", "test")
 
@@ -15,31 +15,36 @@ log = logging.getLogger(__name__)
 
 def split(
     table: pd.DataFrame,
+    duplicates: pd.DataFrame,
     classes: list[str],
     *,
     val: float,
     test: float,
-    duplicate_distance: int,
     seed: int,
     key: str = "split",
 ) -> pd.DataFrame:
-    """Deal the photos out in whole groups (one person, one cluster of near-duplicates).
+    """Deal the photos out in whole groups (one person, one cluster of duplicates).
 
-    table: a row a photo, in any order: id, label, person ("" if unknown), phash (16 hex digits),
-    part ("pool" or "wild"). val, test: shares of each class's pool photos.
+    table: a row a photo, in any order: id, label, person ("" if unknown), part ("pool" or "wild").
+    duplicates: pairs of ids, `a` and `b`. val, test: shares of each class's pool photos.
     Returns the rows sorted by id, with `group` (its smallest id) and `part`: train, val or test
-    for the pool; wild stays wild, unless the photo's group has photos in the pool too: an exam
-    nobody has seen the answers of must do without it, so its part is "" and `reason` says why.
+    for the pool; wild stays wild. A photo set aside has the part "" and a `reason`: a duplicate
+    of it has another label, and nobody knows which is right; or it is a wild one whose group has
+    photos in the pool too: an exam nobody has seen the answers of must do without it.
     Every class is in every part. `key` is where the parameters stand, for messages.
     Raises `UserError` for a class with too few groups for that.
     """
     table = table.sort_values("id", ignore_index=True)
-    table["group"] = groups(table, duplicate_distance)
-    table["reason"] = ""
+    others = conflicts(table, duplicates)
+    conflict = others != ""
+    table["group"] = table.id
+    table.loc[~conflict, "group"] = groups(table[~conflict], duplicates)
+    table["reason"] = ("same picture under another label: " + others).where(conflict, "")
+    table.loc[conflict, "part"] = ""
     pool = table.part == "pool"
-    known = ~pool & table.group.isin(table.group[pool])
+    known = (table.part == "wild") & table.group.isin(table.group[pool])
     table.loc[known, "part"] = ""
-    table.loc[known, "reason"] = "its person or a near-duplicate is in the pool: " + table.group
+    table.loc[known, "reason"] = "its person or a duplicate is in the pool: " + table.group
 
     counts = pd.crosstab(table.group[pool], table.label[pool]).reindex(
         columns=classes, fill_value=0
@@ -48,9 +53,10 @@ def split(
         if (found := (counts[name] > 0).sum()) < len(PARTS):
             raise UserError(
                 f"{key}: class {name!r} has {counts[name].sum()} photos in {found} groups (one "
-                f"person, or near-duplicates), and needs {len(PARTS)} for {', '.join(PARTS)}: add "
-                f"photos of other people, set collect.person to null if names do not tell persons,"
-                f" or lower split.duplicate_distance (now {duplicate_distance})"
+                f"person, or duplicates; {(conflict & (table.label == name)).sum()} photos stand "
+                f"under another label too), and needs {len(PARTS)} for {', '.join(PARTS)}: add "
+                "photos of other people, take `person` out of collect.sources if names do not tell "
+                f"persons, or raise split.duplicate_similarity"
             )
     part = deal(counts.to_numpy(), np.array([1 - val - test, val, test]), seed)
     sizes = [np.bincount(part[counts[name] > 0], minlength=len(PARTS)) for name in classes]
@@ -103,37 +109,34 @@ def _cost(filled: np.ndarray, group: np.ndarray, target: np.ndarray) -> np.ndarr
     return ((2 * (filled - target) * group + group**2) / target).sum(1)
 
 
-def leaks(table: pd.DataFrame, duplicate_distance: int) -> pd.DataFrame:
-    """Pairs of photos in two parts that share a person or are near-duplicates: a, b (ids), why.
+def leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of photos in two parts that share a person or are duplicates: a, b (ids), why.
 
-    table: id, person, phash, part; a row whose part is "" is in no part. Looks at the parts
-    alone, not at how they were made.
+    table: id, person, part; a row whose part is "" is in no part. Looks at the parts alone, not
+    at how they were made.
     """
-    table = table[table.part != ""].reset_index(drop=True)
-    near = near_duplicates(table.phash, duplicate_distance)
+    table = table[table.part != ""]
     firsts = table[table.person != ""].drop_duplicates(["person", "part"])  # of each in each part
     firsts = firsts.sort_values("person", kind="stable")
-    again = (firsts.person == firsts.person.shift()).to_numpy()
-    same = np.column_stack([np.roll(firsts.index, 1)[again], firsts.index[again]])
-    pairs = np.vstack([near, same])
-    a, b = (table.iloc[pairs[:, side]].reset_index(drop=True) for side in (0, 1))
-    why = ["near-duplicates"] * len(near) + ["one person"] * len(same)
-    found = pd.DataFrame({"a": a.id, "b": b.id, "why": why})
-    return found[a.part != b.part].reset_index(drop=True)
+    again = firsts.person == firsts.person.shift()
+    same = pd.DataFrame({"a": firsts.id.shift()[again], "b": firsts.id[again], "why": "one person"})
+    found = pd.concat([duplicates[["a", "b"]].assign(why="duplicates"), same])
+    part = table.set_index("id").part
+    a, b = found.a.map(part), found.b.map(part)
+    return found[a.notna() & b.notna() & (a != b)].reset_index(drop=True)
 
 
-def refuse_leaks(table: pd.DataFrame, duplicate_distance: int) -> None:
+def refuse_leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> None:
     """The guard before anything is written. Raises AssertionError: a leak is a bug in here."""
-    if len(found := leaks(table, duplicate_distance)):
+    if len(found := leaks(table, duplicates)):
         raise AssertionError(f"{len(found)} leaks between the parts, first:\n{found.head()}")
 
 
 def summary(table: pd.DataFrame) -> None:
-    """Log the photos of each class in each part, and what wild lost."""
+    """Log the photos of each class in each part, and what was set aside."""
     sizes = table.group.value_counts()
     log.info("%d groups, the largest of %d photos", len(sizes), sizes.max())
     log.info("%s", pd.crosstab(table.label, table.part.replace("", "(removed)")))
-    if lost := (table.part == "").sum():
-        log.warning(
-            "%d wild photos set aside: their person or a near-duplicate is in the pool", lost
-        )
+    reasons = table.reason[table.reason != ""].str.split(":").str[0]
+    for reason, count in reasons.value_counts().items():
+        log.warning("%d photos set aside: %s", count, reason)

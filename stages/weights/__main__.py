@@ -19,7 +19,13 @@ def main(task: str) -> None:
         params.weights.local, Path(pooch.os_cache("face-automl")), params.weights.download
     )
     with new_folder(Path("data/weights") / task) as folder:
-        found = resolve(wanted.extract.detector, wanted.matte.session, places, folder)
+        found = resolve(
+            wanted.extract.detector,
+            wanted.matte.session,
+            places,
+            folder,
+            wanted.matte.onnx and wanted.matte.onnx.file,
+        )
         (folder / "weights.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.weights.find import Places, Unavailable, find, find_local, sha256
+from stages.weights.find import Places, Unavailable, find, find_local, in_local, sha256
 from stages.weights.known import SEGMENTERS, YUNET, Weight
 from stages.weights.rembg_models import find_rembg
 
@@ -14,17 +14,22 @@ log = logging.getLogger(__name__)
 HAAR = "haarcascade_frontalface_alt2.xml"
 
 
-def resolve(detector: str, session: str, places: Places, folder: Path) -> dict:
+def resolve(
+    detector: str, session: str, places: Places, folder: Path, onnx_file: str | None = None
+) -> dict:
     """Copy the weights into `folder`; return what `weights.json` records.
 
-    `detector`: auto, yunet or haar; `session`: auto, grabcut, none or the name of a rembg model.
+    `detector`: auto, yunet or haar; `session`: auto, grabcut, none, onnx (which is `onnx_file` in
+    the user's folder) or the name of a rembg model.
     Returns {"detector": entry, "segmenter": entry}, an entry being name, file (or None), sha256
     (or None), from, and note (why `auto` fell back, or None).
     Raises `UserError` for an explicit choice that cannot be had.
     """
     return {
         "detector": _detector(detector, places, folder),
-        "segmenter": _segmenter(session, places, folder),
+        "segmenter": _onnx(onnx_file, places, folder)
+        if session == "onnx"
+        else _segmenter(session, places, folder),
     }
 
 
@@ -57,6 +62,16 @@ def _segmenter(name: str, places: Places, folder: Path) -> dict:
     except Unavailable as why:
         raise _cannot("matte.session", name, SEGMENTERS.get(name), why) from why
     return _keep(name, *found, folder)
+
+
+def _onnx(file: str, places: Places, folder: Path) -> dict:
+    path = in_local(file, places)
+    if path is None:
+        raise UserError(
+            f"matte.onnx.file: there is no {file} in weights.local ({places.local}); put it there, "
+            "or correct the name"
+        )
+    return _keep("onnx", path, "local folder", folder)
 
 
 def _yunet(places: Places) -> tuple[Path, str]:

@@ -14,13 +14,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.collect.candidate import Candidate, Picture, check
+from stages.collect.candidate import NOT_STATED, Candidate, Context, Picture, check, plain
 from stages.collect.collect import collect, set_duplicates_aside
+from stages.collect.forgotten import COLUMNS, Forgotten
 from stages.collect.phash import phash
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
 from stages.common.params import Collect, load
-from stages.common.tables import read_table
+from stages.common.tables import read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,25 +49,35 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def forgotten(tmp_path):
+    """Nobody is forgotten."""
+    write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
+    return Forgotten(tmp_path / "forgotten.csv", "tone")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, forgotten):
     """Collect `path` in this process: (manifest, rejected) as they stand on disk."""
     monkeypatch.setattr("stages.collect.collect.map_cores", lambda f, items, **_: map(f, items))
 
-    def run(path, person=None, classes=("cool", "warm")):
+    def run(path, person=None, classes=("cool", "warm"), sources=None, forgotten=forgotten):
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
         out.mkdir()
-        params = folder_params(path, person)
-        collect(params, list(classes), out, key="tasks.tone.collect")
+        params = Collect(path=path, sources=sources or [{"source": "folder", "person": person}])
+        collect(
+            params,
+            list(classes),
+            out,
+            key="tasks.tone.collect",
+            downloads=tmp_path / "downloads",
+            forgotten=forgotten,
+        )
         manifest, rejected = read_table(out / "manifest.csv"), read_table(out / "rejected.csv")
         assert {p.stem for p in (out / "images").iterdir()} == set(manifest.id)
+        assert (manifest.licence != "").all()
         return manifest, rejected
 
     return run
-
-
-def folder_params(path, person=None):
-    drawn = {"signal": "age", "people": 1, "photos": 1, "wild": 0, "size": 128, "seed": 1}
-    return Collect(source="folder", path=path, person=person, synthetic=drawn)
 
 
 def reasons(rejected):
@@ -224,12 +235,13 @@ def test_missing_and_empty_class_folders_are_named(photos, run):
     (photos / "hot").mkdir()
     (photos / "hot/.DS_Store").touch()
     message = refusal(run, photos, classes=["cool", "warm", "hot", "cold"])
-    assert "'hot', 'cold'" in message and "tasks.tone.collect.path" in message
+    assert "'hot', 'cold'" in message and "tasks.tone.collect.sources" in message
+    assert "hidden file" in message
 
 
 def test_person_that_matches_nothing_shows_a_name(photos, run):
     message = refusal(run, photos, person=r"person-(\d+)")
-    assert "tasks.tone.collect.person" in message and r"person-(\\d+)" in message
+    assert "tasks.tone.collect.sources.0.person" in message and r"person-(\\d+)" in message
     assert ".jpg" in message or ".png" in message
 
 
@@ -301,12 +313,13 @@ def project(tmp_path):
     """A folder with a params.yaml whose first task collects little, and that task's name."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     task = next(iter(content["tasks"]))
-    drawn = content["tasks"][task]["collect"]["synthetic"]
+    drawn = content["tasks"][task]["collect"]["sources"][0]
     drawn |= {"people": 3, "photos": 1, "wild": 1, "size": 128}
 
     def write(**collect):
         content["tasks"][task]["collect"] |= collect
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+        write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
         return subprocess.run(
             [sys.executable, "-m", "stages.collect", task],
             cwd=tmp_path,
@@ -320,7 +333,7 @@ def project(tmp_path):
 
 def test_command_draws_photos_with_their_truth(project):
     out, command = project
-    result = command(source="synthetic")
+    result = command()
     assert result.returncode == 0, result.stderr
     manifest, truth = read_table(out / "manifest.csv"), read_table(out / "truth/truth.csv")
     assert set(manifest.part) == {"pool", "wild"} and (manifest.person != "").all()
@@ -333,7 +346,7 @@ def test_command_failing_leaves_what_was_there(project):
     out, command = project
     out.mkdir(parents=True)
     (out / "manifest.csv").write_text("old")
-    result = command(source="folder", path="nowhere")
+    result = command(sources=[{"source": "folder"}], path="nowhere")
     assert result.returncode == 1
     assert result.stderr.startswith("ERROR: ") and "Traceback" not in result.stderr
     assert "collect.path" in result.stderr
@@ -347,10 +360,47 @@ def test_counts_are_logged(photos, run, caplog):
     assert "kept 8 photos (pool 8), set aside 1" in caplog.text
 
 
-def test_default_tasks_can_be_planned():
+def test_default_tasks_can_be_planned(forgotten):
     from stages.collect.drawn import candidates
 
     for task in load(ROOT / "params.yaml").tasks.values():
-        found, refused = candidates(task.collect, list(task.classes), "key")
-        assert {c.label for c in found} == set(task.classes) and not refused
+        [source] = task.collect.sources
+        found = candidates(
+            source, Context(task.collect.path, list(task.classes), "key", Path(), forgotten)
+        )
+        assert {c.label for c in found} == set(task.classes)
+        assert not any(c.reason for c in found)
         assert len({c.name for c in found}) == len(found)
+
+
+def test_sources_add_up_and_keep_their_licences(photos, run, tmp_path):
+    put(tmp_path / "photos/studio/cool/carla__1.jpg", 30)
+    (photos / "warm").rename(tmp_path / "photos/studio/warm")
+    (photos / "cool").rename(tmp_path / "photos/street-cool")
+    (tmp_path / "photos/street").mkdir()
+    (tmp_path / "photos/street-cool").rename(tmp_path / "photos/street/cool")
+    studio = {"source": "folder", "folder": "studio", "licence": "CC0", "author": "Studio K"}
+    manifest, _ = run(photos, sources=[studio, {"source": "folder", "folder": "street"}])
+    assert manifest.groupby("licence").size().to_dict() == {"CC0": 5, NOT_STATED: 4}
+    assert set(manifest.author[manifest.licence == "CC0"]) == {"Studio K"}
+
+
+def test_a_class_may_come_from_one_of_several_sources(photos, run):
+    drawn = {"source": "synthetic", "signal": "undertone", "people": 3, "photos": 1, "wild": 0}
+    drawn |= {"size": 128, "seed": 1}
+    (photos / "warm/bella__0.png").rename(photos / "cool/bella__0.png")
+    for path in (photos / "warm").iterdir():
+        path.unlink()
+    manifest, _ = run(photos, sources=[{"source": "folder"}, drawn])
+    counts = manifest.groupby(["label", "source"]).size().to_dict()
+    assert counts == {("cool", "folder"): 5, ("cool", "synthetic"): 3, ("warm", "synthetic"): 3}
+
+
+def test_a_folder_outside_of_the_one_that_dvc_watches_is_refused(photos, run, tmp_path):
+    put(tmp_path / "elsewhere/cool/a.jpg", 1)
+    message = refusal(run, photos, sources=[{"source": "folder", "folder": "../elsewhere"}])
+    assert "tasks.tone.collect.sources.0.folder" in message and "DVC" in message
+
+
+def test_a_strangers_text_becomes_one_valid_line():
+    assert plain("a\x00b\r\n\tc \ud800 \u1100\u1161") == "a b c ? \uac00"

@@ -182,6 +182,17 @@ def test_refused_with_a_reason(data, reason):
         decode(data)
 
 
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_is_decoded(monkeypatch):
+    data = saved(drawn(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    close(decode(data[:-2] + data[last:-2] * 20 + data[-2:]), drawn())
+    # A phone's moving photo has a film behind the picture's end: what looks like scans is none.
+    close(decode(data + data[last:-2] * 500), drawn())
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded before the check"))
+    with pytest.raises(BadImage, match="a JPEG in 5010 scans; at most 100"):
+        decode(data[:-2] + data[last:-2] * 5000 + data[-2:])
+
+
 def test_pixel_limit_is_read_from_the_header_not_the_pixels(monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48 - 1)
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded before the check"))

@@ -53,13 +53,10 @@ def test_missing_key_is_named(refused):
 @pytest.mark.parametrize(
     ("section", "key", "value", "allowed"),
     [
-        ("collect", "source", "web", "'synthetic' or 'folder'"),
         ("split", "val", "half", "valid number"),
         ("split", "val", 1.5, "less than 1"),
         ("augment", "copies", 0, "greater than or equal to 1"),
         ("search", "blocks", ["vgg"], "'vanilla'"),
-        ("collect", "person", "anna", "needs a (group)"),
-        ("collect", "person", "(", "not a regular expression"),
     ],
 )
 def test_wrong_value_names_key_value_and_what_is_allowed(refused, section, key, value, allowed):
@@ -68,6 +65,33 @@ def test_wrong_value_names_key_value_and_what_is_allowed(refused, section, key, 
     assert f"tasks.{TASK}.{section}.{key}" in message
     assert repr(shown) in message
     assert allowed in message
+
+
+URLS = {"source": "urls", "file": "a.csv", "contact": "a@b.c"}
+COMMONS = {"source": "commons", "contact": "a@b.c", "licences": ["CC0"], "limit": 1}
+HUB = {"source": "huggingface", "dataset": "a/b", "split": "train", "image": "i", "label": "l"}
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "said"),
+    [
+        ({"source": "web"}, "", "'folder', 'synthetic', 'urls', 'commons', 'huggingface'"),
+        ({"source": "folder", "person": "anna"}, ".person", "'anna': needs a (group)"),
+        ({"source": "folder", "person": "("}, ".person", "'(': not a regular expression"),
+        ({"source": "folder", "file": "a.csv"}, ".file", "unknown key"),
+        ({"source": "urls", "contact": "a@b.c"}, ".file", "missing"),
+        (URLS | {"contact": "nobody"}, ".contact", "'nobody'"),
+        (URLS | {"contact": "a@b\nEvil: 1"}, ".contact", "pattern"),
+        (COMMONS, "", "either a file or classes"),
+        (COMMONS | {"classes": {"a": [{"person": "x"}]}}, ".classes.a.0", "category or a search"),
+        (HUB | {"limit": 5}, "", "either labels or bins"),
+        (HUB | {"labels": {1: "a"}, "limit": 0}, ".limit", "0: "),
+    ],
+)
+def test_wrong_source_is_named_by_its_number(refused, source, key, said):
+    good = DEFAULTS["tasks"][TASK]["collect"]["sources"][0]
+    message = refused([good, source], "tasks", TASK, "collect", "sources")
+    assert f"tasks.{TASK}.collect.sources.1{key}: " in message and said in message
 
 
 def test_every_wrong_key_is_named_at_once(refused):

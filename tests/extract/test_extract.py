@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
+from stages.common.params import load
 from stages.extract.crop import Geometry
 from stages.extract.extract import COLUMNS, extract
 from stages.extract.haar import Haar
 
 GEOMETRY = Geometry(96, 0.5)
+LIMITS = next(iter(load(Path(__file__).parents[2] / "params.yaml").tasks.values())).extract.quality
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def room(tmp_path):
     weights.mkdir()
     (weights / "weights.json").write_text(json.dumps({"detector": {"name": "haar", "file": None}}))
 
-    def run(photos, *, which="largest", workers=1, name="run"):
+    def run(photos, *, which="largest", workers=1, name="run", limits=LIMITS, drop=()):
         raw, out = tmp_path / name / "raw", tmp_path / name / "out"
         raw.mkdir(parents=True)
         out.mkdir()
@@ -49,8 +52,9 @@ def room(tmp_path):
             columns=["id", "label"],
         )
         faces = extract(
-            manifest, raw, weights, out, GEOMETRY, which=which, min_score=0.7, workers=workers
-        )
+            manifest, raw, weights, out, GEOMETRY, which=which, min_score=0.7, limits=limits,
+            drop=drop, scratch=tmp_path / name / "scratch", workers=workers,
+        )  # fmt: skip
         return faces, out
 
     return run
@@ -113,7 +117,9 @@ def test_class_without_any_face_is_an_error(room, portraits):
 
 
 def test_one_and_two_processes_write_the_same_bytes(room, portraits):
-    photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits)}
+    photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits * 6)}
+    for i, (_, image) in enumerate(photos.values()):  # enough of them, all different
+        image[0, i] = i
     results = []
     for workers in (1, 2):
         faces, out = room(photos, workers=workers, name=f"w{workers}")

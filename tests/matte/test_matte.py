@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
+from stages.common.params import CutoutQuality, Onnx
 from stages.extract.crop import Geometry
 from stages.matte.matte import COLUMNS, matte
 
 GEOMETRY = Geometry(64, 0.5)
+LIMITS = CutoutQuality(small=0.1, large=0.95)
 
 
 def drawing(seed):
@@ -26,28 +29,33 @@ def drawing(seed):
 def room(tmp_path_factory):
     """A function that runs the room on {id: RGB array} with a session."""
 
-    def run(pictures, session, *, workers=1, extra=(), model=None):
+    def run(pictures, session, *, workers=1, extra=(), model=None, onnx=None, drop=()):
         base = tmp_path_factory.mktemp(session)
         weights, folder, out = base / "weights", base / "faces", base / "out"
         for path in (weights, folder / "images", out):
             path.mkdir(parents=True)
-        (weights / "weights.json").write_text(json.dumps({"segmenter": {"name": session}}))
+        entry = {"name": session, "file": f"{session}.onnx" if model else None}
+        (weights / "weights.json").write_text(json.dumps({"segmenter": entry}))
         if model:
-            (weights / f"{session}.onnx").write_bytes(model)
+            (weights / entry["file"]).write_bytes(model)
         place = {"size": GEOMETRY.size, "eyes": GEOMETRY.eyes.tolist()}
         (folder / "geometry.json").write_text(json.dumps(place))
         for face_id, image in pictures.items():
             write_png(folder / "images" / f"{face_id}.png", image)
         rows = [(face_id, "a", "1") for face_id in pictures] + list(extra)
         faces = pd.DataFrame(rows, columns=["id", "label", "kept"])
-        return matte(faces, folder, weights, out, workers=workers), out
+        mattes = matte(
+            faces, folder, weights, out, onnx=onnx, limits=LIMITS, drop=drop,
+            scratch=base / "scratch", workers=workers,
+        )  # fmt: skip
+        return mattes, out
 
     return run
 
 
 @pytest.fixture(scope="module")
 def by_grabcut(room):
-    pictures = {f"p{i}": drawing(i) for i in range(5)}
+    pictures = {f"p{i}": drawing(i) for i in range(30)}
     return pictures, *room(pictures, "grabcut", extra=[("gone", "a", "0")])
 
 
@@ -92,9 +100,13 @@ def field(number, value):
     return bytes([number << 3 | 2]) + length + value
 
 
-def brightest_channel():
-    """An ONNX network, byte by byte: the largest of three channels, as u2netp's output."""
-    shape = b"".join(field(1, field(2, name)) for name in "nchw")
+def brightest_channel(side=None):
+    """An ONNX network, byte by byte: the largest of three channels, as u2netp's output.
+
+    It takes pictures of `side` pixels, or of any.
+    """
+    height_width = [field(1, field(1, side))] * 2 if side else [field(1, field(2, x)) for x in "hw"]
+    shape = b"".join([field(1, field(2, "n")), field(1, field(2, "c")), *height_width])
     tensor = field(2, field(1, field(1, 1) + field(2, shape)))  # float, of any shape
     axes = field(1, "axes") + field(8, 1) + b"\xa0\x01\x07"  # field 20: 7, a list of integers
     node = field(1, "x") + field(2, "y") + field(4, "ReduceMax")
@@ -115,31 +127,71 @@ def test_rembg_model_by_name_runs_from_the_weights_folder(room):
     assert alpha[4, 4] < 5
 
 
+def onnx(**changes):
+    return Onnx(
+        **dict(file="onnx.onnx", size=64, mean=(0, 0, 0), std=(1, 1, 1), channel=0)
+        | dict(activation="none", mirror=False)
+        | changes
+    )
+
+
+def square():
+    """White on the left half of a black picture's middle."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:48, 8:32] = 255
+    return picture
+
+
+def test_any_onnx_network_by_parameters_alone(room):
+    mattes, out = room({"p": square()}, "onnx", model=brightest_channel(), onnx=onnx())
+    assert mattes.session.tolist() == ["onnx"]
+    np.testing.assert_array_equal(read_png(out / "p.png")[..., 3], square()[..., 0])
+
+
+def test_onnx_mean_deviation_and_activation(room):
+    told = onnx(mean=(0.5, 0.5, 0.5), std=(0.1, 0.1, 0.1), activation="sigmoid")
+    _, out = room({"p": square()}, "onnx", model=brightest_channel(), onnx=told)
+    alpha = read_png(out / "p.png")[..., 3]
+    assert (alpha[32, 16], alpha[4, 4]) == (253, 2)  # 255 / (1 + e^-5) and 255 / (1 + e^5)
+
+
+def test_onnx_mirror_takes_the_mean_of_both_views(room):
+    _, out = room({"p": square()}, "onnx", model=brightest_channel(), onnx=onnx(mirror=True))
+    np.testing.assert_array_equal(read_png(out / "p.png")[..., 3], square()[..., 0])
+
+
 @pytest.mark.parametrize(
-    ("covered", "kept", "reason"),
+    ("changes", "message"),
     [
-        (0.02, 0, "almost nothing left of the person"),
-        (0.07, 1, "little left of the person"),
-        (0.5, 1, ""),
-        (0.98, 1, "almost no background found"),
+        ({"channel": 2}, "matte.onnx.channel 2.*0 to 0"),
+        ({"mean": (0.5, 0.5, 0.5)}, "matte.onnx.activation 'none'.*-0.5 to 0.5.*sigmoid"),
     ],
 )
-def test_doubtful_cutouts(tmp_path, monkeypatch, covered, kept, reason):
-    from stages.matte import matte as room
+def test_onnx_described_wrongly(room, changes, message):
+    with pytest.raises(UserError, match=message):
+        room({"p": square()}, "onnx", model=brightest_channel(), onnx=onnx(**changes))
 
-    class Session:
-        model_name = "planted"
 
-    def planted(image, session):
-        alpha = np.zeros((100, 100), np.uint8)
-        alpha[: round(100 * covered)] = 255
-        return np.dstack([image, alpha])
+def test_onnx_size_that_the_network_does_not_take(room):
+    with pytest.raises(UserError, match=r"matte.onnx.size 32: onnx.onnx takes pictures of shape"):
+        room({"p": square()}, "onnx", model=brightest_channel(side=64), onnx=onnx(size=32))
 
-    monkeypatch.setattr(room, "cut_out", planted)
-    for name, value in (("_session", Session()), ("_faces", tmp_path), ("_out", tmp_path)):
-        monkeypatch.setattr(room, name, value, raising=False)
-    (tmp_path / "images").mkdir()
-    write_png(tmp_path / "images" / "p.png", np.zeros((100, 100, 3), np.uint8))
-    row = room._one(("p", "a"))
-    assert (row["kept"], row["reason"]) == (kept, reason)
-    assert (tmp_path / "p.png").exists() == bool(kept)
+
+@pytest.mark.parametrize(
+    ("covered", "drop", "kept", "reason", "flags"),
+    [
+        (0.02, (), 0, "almost nothing left of the person", ""),
+        (0.07, (), 1, "", "small"),
+        (0.07, ("small",), 0, "flagged: small", "small"),
+        (0.5, ("small", "large"), 1, "", ""),
+        (0.98, (), 1, "", "large"),
+        (0.98, ("small",), 1, "", "large"),
+    ],
+)
+def test_doubtful_cutouts(room, covered, drop, kept, reason, flags):
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[: round(64 * covered)] = 255
+    mattes, out = room({"p": picture}, "onnx", model=brightest_channel(), onnx=onnx(), drop=drop)
+    row = mattes.iloc[0]
+    assert (row["kept"], row["reason"], row["flags"]) == (kept, reason, flags)
+    assert (out / "p.png").exists() == bool(kept)

@@ -19,6 +19,7 @@ from stages.report.section import overview, read_facts, section
 
 EVIL = "<script>alert(1)</script>"
 TITLES = {"cool": f"쿨톤 {EVIL}", "warm": "웜톤"}
+ORIGIN = {"source": "urls", "licence": EVIL, "author": EVIL, "credit": EVIL, "page": "javascript:1"}
 PARTS = {"train": 6, "val": 2, "test": 4, "wild": 4}  # photos, half of each class
 
 
@@ -46,7 +47,7 @@ def write_task(data, *, wild=True, rejects=True, failed_trial=True):
                 mattes / f"images/{id}.png",
                 np.dstack([picture[:32, :32]] + [picture[:32, :32, :1]]),
             )
-            manifest.append({"id": id, "name": name, "label": label})
+            manifest.append({"id": id, "name": name, "label": label, **ORIGIN})
             box = {"x": 4, "y": 4, "w": 20, "h": 20}
             found.append({"id": id, "label": label, "kept": 1, "reason": "", **box})
             cut.append({"id": id, "label": label, "kept": 1, "reason": ""})
@@ -56,15 +57,17 @@ def write_task(data, *, wild=True, rejects=True, failed_trial=True):
                 called = "warm"  # so every cool photo is a mistake
                 predictions.append({"id": id, "part": part, "label": label, "predicted": called,
                                     "p_cool": 0.1, "p_warm": 0.9})  # fmt: skip
-    cut[0]["reason"] = "hair lost"
+    cut[0]["flags"], found[0]["flags"] = "small", "blur several"
     if rejects:
-        manifest.append({"id": "f" * 16, "name": f"cool/lost{EVIL}.png", "label": "cool"})
+        lost = {"id": "f" * 16, "name": f"cool/lost{EVIL}.png", "label": "cool"}
+        manifest.append(lost | ORIGIN)
         found.append({"id": "f" * 16, "label": "cool", "kept": 0, "reason": "no face found"})
     refused = [
-        {"name": f"cool/bad {n}.png", "label": "cool", "reason": "empty file"} for n in range(25)
+        {"name": f"cool/bad {n}.png", "label": "cool", "reason": "empty file", "source": "urls"}
+        for n in range(25)
     ]
     write_table(raw / "manifest.csv", pd.DataFrame(manifest))
-    columns = ["name", "label", "reason"]
+    columns = ["name", "label", "reason", "source"]
     write_table(raw / "rejected.csv", pd.DataFrame(refused if rejects else [], columns=columns))
     write_table(faces / "faces.csv", pd.DataFrame(found))
     write_table(mattes / "mattes.csv", pd.DataFrame(cut))
@@ -72,6 +75,10 @@ def write_task(data, *, wild=True, rejects=True, failed_trial=True):
     seen = [{"id": f"{10:016x}", "reason": f"its person is in the pool: {n}"} for n in range(2)]
     removed = pd.DataFrame(seen if rejects else [], columns=["id", "reason"])
     write_table(splits / "removed.csv", removed)
+    pairs = [(f"{0:016x}", f"{2:016x}"), (f"{1:016x}", f"{4:016x}")]  # of one label, of two
+    write_table(splits / "duplicates.csv", pd.DataFrame(pairs, columns=["a", "b"]))
+    doubted = {"id": f"{3:016x}", "label": "warm", "likely": "cool", "p_label": 0.1, "suspect": 1}
+    write_table(data / "suspects/t/suspects.csv", pd.DataFrame([doubted]))
     write_table(evaluated / "predictions.csv", pd.DataFrame(predictions))
 
     train = data / "shards/t/train"
@@ -197,8 +204,8 @@ def test_names_from_outside_are_text(page):
 
 def test_every_picture_has_an_alternative_text_and_opens(page):
     pictures = [attrs for tag, attrs in Tags(page).tags if tag == "img"]
-    # 2 samples x 4 steps, 2 copies, 16 faces, 2 mistakes in each exam
-    assert len(pictures) == 8 + 2 + 16 + 4
+    # 2 samples x 4 steps, 2 copies, 16 faces, 3 flagged, 2 + 2 + 1 doubted, 2 mistakes in each exam
+    assert len(pictures) == 8 + 2 + 16 + 3 + 5 + 4
     for attrs in pictures:
         assert attrs["alt"]
         kind, data = attrs["src"].split(",")
@@ -224,7 +231,8 @@ def test_it_says_what_happened_to_every_photo(facts):
         "Cut out": 16,
     }
     assert facts["funnel"]["used"] == 16
-    assert facts["doubts"] == {"hair lost": 1}
+    flagged = {row["flag"]: (row["step"], len(row["pictures"])) for row in facts["flagged"]}
+    assert flagged == {"blur": ("faces", 1), "several": ("faces", 1), "small": ("mattes", 1)}
     aside = {(row["step"], row["reason"]): row for row in facts["aside"]}
     assert aside["collect", "empty file"]["count"] == 25
     assert len(aside["collect", "empty file"]["names"]) == 20

@@ -198,3 +198,18 @@ def test_other_rembg_model_is_taken_from_the_local_folder(tmp_path, out):
 def test_other_rembg_model_that_cannot_be_had(tmp_path, out):
     with pytest.raises(UserError, match="Put birefnet-portrait.onnx in a folder"):
         resolve.resolve("haar", "birefnet-portrait", places(tmp_path, download=False), out)
+
+
+def test_any_onnx_file_of_the_local_folder(tmp_path, out):
+    local = local_folder(tmp_path, mine=b"a network")
+    where = places(tmp_path, local=local, download=False)
+    found = resolve.resolve("haar", "onnx", where, out, "mine.onnx")["segmenter"]
+    assert (found["name"], found["file"], found["from"]) == ("onnx", "mine.onnx", "local folder")
+    assert found["sha256"] == sha256(out / "mine.onnx") == hashlib.sha256(b"a network").hexdigest()
+
+
+@pytest.mark.parametrize("local", [None, "empty"])
+def test_onnx_file_that_is_not_there(tmp_path, out, local):
+    where = places(tmp_path, local=local and local_folder(tmp_path))
+    with pytest.raises(UserError, match="matte.onnx.file: there is no mine.onnx in weights.local"):
+        resolve.resolve("haar", "onnx", where, out, "mine.onnx")

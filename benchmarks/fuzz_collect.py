@@ -1,0 +1,268 @@
+"""python -m benchmarks.fuzz_collect [--files 10000] [--kills 20]
+
+Hostile files through `collect`: does it end, in bounded memory, with every file in manifest.csv or
+rejected.csv? And killed at random moments (kill -9): is the next run's output, byte for byte, that
+of an undisturbed one?
+"""
+
+import argparse
+import io
+import os
+import random
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image, ImageCms
+
+from stages.collect.forgotten import COLUMNS
+from stages.common.tables import read_table, write_table
+
+ROOT = Path(__file__).parents[1]
+LABELS = ("minor", "young", "middle", "senior")  # the classes of `age`
+FEWEST = 3  # good photos a class, so that the stage does not refuse the class
+
+
+def write_hostile(folder: Path, count: int, seed: int = 0) -> set[str]:
+    """Fill `folder` with `count` files, bad ones and a few good ones; their names, as told by
+    manifest.csv and rejected.csv."""
+    rng = np.random.default_rng(seed)
+    secret = folder.parent / "secret.jpg"
+    for label in LABELS:
+        (folder / label).mkdir(parents=True)
+    secret.write_bytes(_encoded(_noise(rng), "JPEG"))
+    good = [_encoded(_noise(rng), "JPEG") for _ in range(FEWEST * len(LABELS))]
+    names = set()
+    for number, data in enumerate(good):
+        name = f"{LABELS[number % len(LABELS)]}/good{number}.jpg"
+        (folder / name).write_bytes(data)
+        names.add(name)
+    bases, odd = _bases(rng), _odd(rng)
+    for number in range(count - len(good)):
+        label = LABELS[number % len(LABELS)]
+        name = f"{label}/{_odd_name(number, rng)}"
+        kind = number % 10
+        if kind == 9:
+            _link_or_pipe(folder / name, number, secret)
+        elif kind == 8:
+            (folder / name).write_bytes(odd[number // 10 % len(odd)])
+        else:
+            (folder / name).write_bytes(_broken(bases[number % len(bases)], kind, rng))
+        names.add(name)
+    return names
+
+
+def project(path: Path, photos: Path) -> Path:
+    """A folder in which `python -m stages.collect age` collects `photos`."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content["tasks"]["age"]["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    write_table(path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
+    return path
+
+
+def start(path: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "stages.collect", "age"],
+        cwd=path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def accounted(path: Path) -> Counter[str]:
+    """How often each name stands in manifest.csv and rejected.csv together."""
+    out = path / "data/raw/age"
+    return Counter([*read_table(out / "manifest.csv").name, *read_table(out / "rejected.csv").name])
+
+
+def outputs(path: Path) -> dict[Path, bytes]:
+    files = sorted(p for p in (path / "data/raw/age").rglob("*") if p.is_file())
+    return {p.relative_to(path): p.read_bytes() for p in files}
+
+
+def kill_and_repeat(path: Path, whole: dict[Path, bytes], seconds: float, seed: int) -> bool:
+    """Kill a run after a random share of `seconds`; is what stands then either nothing or the
+    whole, and the next run's output the whole?"""
+    process = start(path)
+    time.sleep(random.Random(seed).uniform(0, seconds))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    if outputs(path) not in ({}, whole):
+        return False
+    again = start(path)
+    again.communicate()
+    return again.returncode == 0 and outputs(path) == whole
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    small = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    return cv2.resize(small, (64, 48), interpolation=cv2.INTER_CUBIC)
+
+
+def _encoded(image: np.ndarray | Image.Image, form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def _bases(rng: np.random.Generator) -> list[bytes]:
+    """Good files of every kind, to be broken."""
+    image = Image.fromarray(_noise(rng))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    both = {"exif": exif, "icc_profile": profile}
+    palette, frames = image.quantize(32), {"save_all": True, "append_images": [image.rotate(90)]}
+    return [
+        _encoded(image, "JPEG", **both),
+        _encoded(image, "JPEG", progressive=True),
+        _encoded(image.convert("CMYK"), "JPEG"),
+        _encoded(image.convert("L"), "JPEG"),
+        _encoded(image, "PNG", **both),
+        _encoded(image.convert("LA"), "PNG"),
+        _encoded(palette, "PNG", transparency=3),
+        _encoded(image, "PNG", **frames),
+        _encoded(image, "WEBP", **both),
+        _encoded(image.convert("RGBA"), "WEBP", lossless=True),
+        _encoded(image, "WEBP", **frames),
+        cv2.imencode(".png", rng.integers(0, 65536, (48, 64), dtype=np.uint16))[1].tobytes(),
+    ]
+
+
+def _broken(data: bytes, kind: int, rng: np.random.Generator) -> bytes:
+    broken = bytearray(data)
+    if kind < 2:  # cut short
+        del broken[rng.integers(0, len(data)) :]
+    elif kind == 2:  # a piece cut out or doubled
+        first, last = sorted(rng.integers(0, len(data), 2))
+        broken[first:last] = broken[first:last] * int(rng.integers(0, 3))
+    else:  # bits flipped: in the headers, or anywhere
+        reach = min(len(data), 200 if kind < 6 else len(data))
+        for at in rng.integers(0, reach, rng.integers(1, 20)):
+            broken[at] ^= 1 << int(rng.integers(8))
+    return bytes(broken)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _png(width: int, height: int, *chunks: bytes, data: bytes = b"\0" * 99) -> bytes:
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    body = b"".join(chunks) + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + body
+
+
+def _odd(rng: np.random.Generator) -> list[bytes]:
+    """Liars and bombs, each under the name of a picture."""
+    image = _noise(rng)
+    jpeg, progressive = _encoded(image, "JPEG"), _encoded(image, "JPEG", progressive=True)
+    at = jpeg.index(b"\xff\xc0") + 5
+    large_jpeg = jpeg[:at] + struct.pack(">HH", 50_000, 50_000) + jpeg[at + 4 :]
+    vp8x = b"VP8X" + struct.pack("<IB3x", 10, 0) + (16382).to_bytes(3, "little") * 2
+    webp = b"WEBP" + vp8x + b"VP8 " + struct.pack("<I", 10) + b"\0" * 10
+    zeros = zlib.compress(bytes(60_000_000), 9)
+    scan = progressive[progressive.rindex(b"\xff\xda") : -2]
+    archive, black = io.BytesIO(), Image.new("RGB", (64, 48))
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.jpg", bytes(60_000_000))
+    return [
+        b"",
+        b"\xff\xd8\xff",
+        b"<!doctype html><title>404</title><script>alert(1)</script>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
+        b"%PDF-1.7\n",
+        b"MZ" + bytes(500),
+        bytes(rng.integers(0, 256, 5000, dtype=np.uint8)),
+        archive.getvalue(),
+        jpeg + archive.getvalue(),  # a picture and an archive at once
+        _encoded(image, "GIF"),
+        _encoded(image, "TIFF"),
+        _encoded(image, "BMP"),
+        _png(50_000, 50_000),
+        _png(2**31 - 1, 2**31 - 1),
+        _png(0, 0),
+        _png(9_900, 9_900),  # within the limit, and nothing behind it
+        large_jpeg,
+        b"RIFF" + struct.pack("<I", len(webp)) + webp,
+        _png(64, 48, _chunk(b"iCCP", b"x\0\0" + zeros)),
+        _png(64, 48, _chunk(b"zTXt", b"x\0\0" + zeros)),
+        _png(64, 48, _chunk(b"iTXt", b"x\0\1\0\0\0" + zeros)),
+        _png(64, 48, *[_chunk(b"tEXt", b"k\0" + b"v" * 900)] * 500),
+        _png(64, 48, data=bytes(60_000_000)),
+        progressive[:-2] + scan * 5000 + progressive[-2:],
+        _encoded(Image.fromarray(image), "WEBP", save_all=True, append_images=[black] * 300),
+    ]  # fmt: skip
+
+
+def _odd_name(number: int, rng: np.random.Generator) -> str:
+    ending = ("jpg", "png", "webp", "JPEG", "html", "jpg.exe", "")[number % 7]
+    pattern = (
+        "{n}.{e}", "-rf {n}.{e}", "two\nlines{n}.{e}", "..{n}.{e}x", '"{n}",\r.{e}',
+        "a\\..\\{n}.{e}", "민지{n}.{e}", "\u202e{n}.{e}", "%2e%2e%2f{n}.{e}", "=cmd({n}).{e}",
+        "$(x){n};.{e}", "<b>{n}.{e}", "{n}" + "x" * 180 + ".{e}", " {n} .{e}", "con{n}.{e}",
+    )[number % 15]  # fmt: skip
+    return pattern.format(n=number, e=ending)
+
+
+def _link_or_pipe(path: Path, number: int, secret: Path) -> None:
+    targets = (secret, Path("/etc/passwd"), secret.parent, path, path.with_name("nowhere"))
+    if number // 10 % 6 == 5:
+        os.mkfifo(path)
+    else:
+        path.symlink_to(targets[number // 10 % 6])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.fuzz_collect", description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = Path(scratch, "photos")
+        names = write_hostile(photos, options.files)
+        path = project(Path(scratch, "project"), photos)
+        began = time.monotonic()
+        process = start(path)
+        errors = process.communicate()[1]
+        seconds = time.monotonic() - began
+        if process.returncode:
+            sys.exit(f"collect failed:\n{errors[-3000:]}")
+        found = accounted(path)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        manifest = read_table(path / "data/raw/age/manifest.csv")
+        print(f"{len(names)} files in {seconds:.0f} s; the largest process took {peak:.0f} MB")
+        print(f"kept {len(manifest)}, rejected {sum(found.values()) - len(manifest)}")
+        print(f"missing {len(names - set(found))}, twice {sum(n > 1 for n in found.values())}, "
+              f"invented {len(set(found) - names)}")  # fmt: skip
+
+        photos = Path(scratch, "few")
+        write_hostile(photos, 120)
+        path = project(Path(scratch, "killed"), photos)
+        began = time.monotonic()
+        start(path).communicate()
+        seconds, whole = time.monotonic() - began, outputs(path)
+        same = sum(kill_and_repeat(path, whole, seconds, seed) for seed in range(options.kills))
+        print(
+            f"killed {options.kills} times within {seconds:.1f} s: {same} runs after it identical"
+        )
+
+
+if __name__ == "__main__":
+    main()

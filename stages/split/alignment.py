@@ -1,0 +1,62 @@
+"""Whether two pictures are one: how well their details agree once they are aligned."""
+
+import cv2
+import numpy as np
+
+FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+STEPS = 30  # of the alignment, at most
+OVERLAP = 0.5  # share of the picture that must be in both
+HOPELESS = 0.5  # what half the resolution must reach for the other half to be worth a look
+
+
+def compare(job: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    """`similarity` of each of (n, 64, 64) pictures to another (n, 64, 64), or, where (n,) says 1,
+    to the other's mirror image."""
+    return np.array(
+        [
+            similarity(a, np.ascontiguousarray(b[:, ::-1]) if mirrored else b)
+            for a, b, mirrored in zip(*job, strict=True)
+        ]
+    )
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """Two (64, 64) `uint8` grey pictures -> how well their details correlate, -1 to 1.
+
+    `b` is laid over `a` by an affine map; brightness and contrast do not matter. Details are what
+    a blur takes away: what all portraits have in common, a head before a wall, counts for little.
+    Two that differ at half the resolution, nine in ten of those compared, cost a quarter.
+    """
+    coarse = _correlation(_half(a), _half(b), precision=1e-2)
+    return coarse if coarse < HOPELESS else _correlation(a, b, precision=1e-3)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, *, precision: float) -> float:
+    """0 where the two cannot be aligned, or have little in common or no contrast.
+
+    Source of the alignment: Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced
+    Correlation Coefficient Maximization" (2008), https://doi.org/10.1109/TPAMI.2008.113
+    """
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, precision)
+    warp = np.eye(2, 3, dtype=np.float32)
+    try:
+        _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, stop, None, 5)
+    except cv2.error:
+        return 0.0
+    size = a.shape[::-1]
+    both = cv2.warpAffine(np.ones(b.shape, np.float32), warp, size, flags=FLAGS) > 0.99
+    if both.mean() < OVERLAP:
+        return 0.0
+    one, other = _details(a)[both], cv2.warpAffine(_details(b), warp, size, flags=FLAGS)[both]
+    one, other = one - one.mean(), other - other.mean()
+    norm = np.sqrt((one @ one) * (other @ other))
+    return float(one @ other / norm) if norm > 1e-6 else 0.0
+
+
+def _details(picture: np.ndarray) -> np.ndarray:
+    picture = picture.astype(np.float32)
+    return cv2.GaussianBlur(picture, (0, 0), 0.5) - cv2.GaussianBlur(picture, (0, 0), 1.5)
+
+
+def _half(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,45 @@
+"""Which of many pictures to compare: each with the few that look most like it, told by an index.
+
+The descriptor is coarse on purpose: a crop, a tint or a face found some pixels off hardly move it.
+Pictures that are not duplicates are near one another too; `alignment` tells them apart.
+"""
+
+import cv2
+import faiss
+import numpy as np
+
+# Gradient directions in 3 x 3 overlapping blocks. Source: Dalal and Triggs, "Histograms of Oriented
+# Gradients for Human Detection" (2005), https://doi.org/10.1109/CVPR.2005.177
+HOG = cv2.HOGDescriptor((64, 64), (32, 32), (16, 16), (16, 16), 9)
+NEAREST = 5  # neighbours of each picture and of its mirror image that are compared with it
+FARTHEST = 1.0  # squared distance; of 2,800 planted duplicates, 99 in 100 were nearer than 0.75
+PROBES = 16  # cells of the index that are searched: all of them up to 600 pictures
+
+
+def describe(thumbnails: np.ndarray) -> np.ndarray:
+    """(n, 64, 64) `uint8` grey -> (n, 324) `float32`."""
+    return np.array([HOG.compute(np.ascontiguousarray(t)) for t in thumbnails], np.float32)
+
+
+def candidates(thumbnails: np.ndarray) -> np.ndarray:
+    """(n, 64, 64) `uint8` grey -> (m, 3) `int64`: rows a < b; 1 if b looks like a's mirror image.
+
+    An inverted file of sqrt(n) cells, so that the cost grows with n^1.5.
+    """
+    count = len(thumbnails)
+    if count < 2:
+        return np.empty((0, 3), np.int64)
+    plain, mirrored = describe(thumbnails), describe(thumbnails[:, :, ::-1])
+    cells = max(1, min(round(count**0.5), count // 39))  # faiss wants 39 points a cell
+    index = faiss.index_factory(plain.shape[1], f"IVF{cells},Flat")
+    index.train(plain)
+    index.add(plain)
+    index.nprobe = PROBES
+    found = []
+    for queries, mirror in ((plain, 0), (mirrored, 1)):
+        distance, near = index.search(queries, NEAREST + 1)  # the first is the picture itself
+        row, column = np.nonzero((near >= 0) & (distance <= FARTHEST))
+        pair = np.sort(np.column_stack([row, near[row, column]]), axis=1)
+        pair = pair[pair[:, 0] < pair[:, 1]]
+        found.append(np.column_stack([pair, np.full(len(pair), mirror)]))
+    return np.unique(np.vstack(found), axis=0)

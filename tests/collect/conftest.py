@@ -1,0 +1,115 @@
+"""Pictures, and a web server on loopback that answers what a test tells it to."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.collect import web
+from stages.collect.candidate import Context
+from stages.collect.forgotten import COLUMNS, Forgotten
+from stages.common.tables import write_table
+
+
+class Server:
+    """`routes`: path -> (status, headers, body), or a function of the handler that returns that,
+    or None where it has answered itself. `asked`: the paths in order, `headers`: of the last."""
+
+    def __init__(self):
+        self.routes, self.asked, self.headers, self.now, self.most = {}, [], {}, 0, 0
+        lock = threading.Lock()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                path = self.path.partition("?")[0]
+                with lock:
+                    owner.asked.append(self.path)
+                    owner.headers = dict(self.headers)
+                    owner.now += path != "/robots.txt"
+                    owner.most = max(owner.most, owner.now)
+                try:
+                    answer = owner.routes.get(path, (404, {}, b""))
+                    answer = answer(self) if callable(answer) else answer
+                    if answer:
+                        self.answer(*answer)
+                finally:
+                    with lock:
+                        owner.now -= path != "/robots.txt"
+
+            do_HEAD = do_GET
+
+            def answer(self, status, headers, body):
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                    if value is not None:
+                        self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                self.close_connection = True
+
+        owner = self
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.http.handle_error = lambda *_: None  # clients that hang up are what is tested
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def times(self, path):
+        return sum(asked.partition("?")[0] == path for asked in self.asked)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(web, "BACKOFF", 0.01)
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def jpeg():
+    """seed -> the bytes of a small picture."""
+
+    def jpeg(seed):
+        noise = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), np.uint8)
+        return cv2.imencode(".jpg", cv2.resize(noise, (40, 30)))[1].tobytes()
+
+    return jpeg
+
+
+@pytest.fixture
+def tombstones(tmp_path):
+    """forgotten.csv's rows -> what `collect` makes of them."""
+
+    def tombstones(*rows):
+        write_table(tmp_path / "forgotten.csv", pd.DataFrame(rows, columns=COLUMNS))
+        return Forgotten(tmp_path / "forgotten.csv", "tone")
+
+    return tombstones
+
+
+@pytest.fixture
+def context(tmp_path, tombstones):
+    """Of a task with the classes cool and warm whose collect.path is `photos`."""
+
+    def context(*rows):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        return Context(
+            root=tmp_path / "photos",
+            classes=["cool", "warm"],
+            key="tasks.tone.collect.sources.0",
+            downloads=tmp_path / "downloads",
+            forgotten=tombstones(*rows),
+        )
+
+    return context

@@ -1,0 +1,235 @@
+import json
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from stages.collect import web
+from stages.collect.candidate import check
+from stages.collect.commons import allows, candidates
+from stages.collect.forgotten import person_hash
+from stages.common.errors import UserError
+from stages.common.params import Commons
+
+JPEG = {"Content-Type": "image/jpeg"}
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+HTML_AUTHOR = (
+    '<a href="//commons.wikimedia.org/wiki/User:A" title="x">A.&nbsp;&amp; B</a><script>1</script>'
+)
+
+
+class Commons_:
+    """What commons.wikimedia.org answers: batches of `batch` files, their descriptions in an answer
+    of their own, and trouble where `trouble` has some left."""
+
+    def __init__(self, server, jpeg):
+        self.server, self.batch, self.trouble, self.queries = server, 2, [], []
+        self.files = {
+            "Category:Anna": [self.file(n, "CC BY-SA 4.0", server, jpeg) for n in range(5)],
+            "Category:Bella": [self.file(n, "CC BY 2.0", server, jpeg) for n in range(10, 13)],
+            "Category:Mixed": [
+                self.file(20, None, server, jpeg),
+                self.file(21, "CC BY-NC 4.0", server, jpeg),
+                self.file(22, "Public domain", server, jpeg),
+                self.file(23, "CC0", server, jpeg, mime="image/svg+xml"),
+                {"title": "File:Gone.jpg", "missing": True},
+                self.file(0, "CC BY-SA 4.0", server, jpeg),
+            ],
+        }
+        self.files["sorting hat"] = self.files["Category:Bella"]
+        server.routes["/w/api.php"] = self.answer
+        server.routes["/robots.txt"] = (200, {}, b"User-agent: *\nDisallow: /w/\n")
+
+    @staticmethod
+    def file(number, licence, server, jpeg, mime="image/jpeg"):
+        server.routes[f"/thumb/{number}.jpg"] = (200, JPEG, jpeg(number))
+        meta = {
+            "Artist": {"value": HTML_AUTHOR, "source": "commons-desc-page"},
+            "Credit": {"value": '<span lang="en">Own work</span>'},
+        }
+        if licence:
+            meta["LicenseShortName"] = {"value": licence}
+        info = {
+            "url": f"{server.url}/original/{number}.jpg",
+            "thumburl": f"{server.url}/thumb/{number}.jpg",
+            "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{number:02}.jpg",
+            "mime": mime,
+            "extmetadata": meta,
+        }
+        return {"pageid": number, "ns": 6, "title": f"File:{number:02}.jpg", "imageinfo": [info]}
+
+    def answer(self, handler):
+        query = {k: v[0] for k, v in parse_qs(urlparse(handler.path).query).items()}
+        self.queries.append(query)
+        if self.trouble:
+            return self.trouble.pop(0)
+        assert query["formatversion"] == "2" and query["maxlag"] == "5"
+        names = {"categorymembers": "gcmtitle", "search": "gsrsearch"}
+        files = self.files.get(query[names[query["generator"]]], [])
+        start = int(query.get("gcmcontinue", "file|0").partition("|")[2])
+        batch = files[start : start + self.batch]
+        answer = {"batchcomplete": True, "query": {"pages": batch[::-1]}}
+        if not batch:
+            return 200, JSON, b'{"batchcomplete":true}'
+        if "iistart" not in query and len(batch) > 1:  # the last one's description comes later
+            shown = [*batch[:-1], {k: v for k, v in batch[-1].items() if k != "imageinfo"}]
+            token = query.get("gcmcontinue")
+            more = {"iistart": "2020", "continue": "||"} | ({"gcmcontinue": token} if token else {})
+            answer = {"continue": more, "query": {"pages": shown}}
+        elif start + self.batch < len(files):
+            token = f"file|{start + self.batch}"
+            answer["continue"] = {"gcmcontinue": token, "continue": "gcmcontinue||"}
+        return 200, JSON, json.dumps(answer).encode()
+
+
+@pytest.fixture
+def commons(server, jpeg):
+    return Commons_(server, jpeg)
+
+
+@pytest.fixture
+def ask(commons, context, tmp_path):
+    (tmp_path / "out/images").mkdir(parents=True)
+
+    def ask(classes, forgotten=(), **options):
+        source = {
+            "source": "commons",
+            "classes": classes,
+            "contact": "me@example.org",
+            "licences": ["CC BY", "CC BY-SA", "CC0", "Public domain"],
+            "limit": 50,
+            "api": f"{commons.server.url}/w/api.php",
+            "allow_private": True,
+        }
+        found = candidates(Commons(**(source | options)), context(*forgotten))
+        return [check(candidate, tmp_path / "out") for candidate in found]
+
+    return ask
+
+
+def test_a_category_with_licence_author_credit_and_page(ask, commons):
+    rows = ask({"cool": [{"category": "Category:Anna", "person": "anna"}]})
+    assert [row["name"] for row in rows] == [f"File:{n:02}.jpg" for n in range(5)]
+    assert all(row["reason"] == "" and row["person"] == "anna" for row in rows)
+    assert rows[0]["licence"] == "CC BY-SA 4.0"
+    assert rows[0]["author"] == "A. & B" and rows[0]["credit"] == "Own work"
+    assert rows[0]["page"] == "https://commons.wikimedia.org/wiki/File:00.jpg"
+    # 3 batches, the two larger ones in two answers each; robots.txt is for the files alone.
+    assert len(commons.queries) == 5
+    assert "me@example.org" in commons.server.headers["User-Agent"]
+
+
+def test_only_licences_that_are_allowed_and_every_file_is_accounted_for(ask, commons):
+    rows = {row["name"]: row for row in ask({"cool": ["Category:Mixed"]})}
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "File:20.jpg": "licence not allowed: not stated",
+        "File:21.jpg": "licence not allowed: CC BY-NC 4.0",
+        "File:22.jpg": "",
+        "File:23.jpg": "not a jpg, png or webp picture",
+        "File:Gone.jpg": "Commons offers no file under this title",
+        "File:00.jpg": "",
+    }
+    assert rows["File:20.jpg"]["licence"] == "not stated"
+    assert commons.server.times("/thumb/20.jpg") == 0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "licence", "yes"),
+    [
+        *[("CC BY", x, True) for x in ("CC BY", "CC BY 4.0", "CC BY 3.0 de", "cc by 2.0")],
+        *[("CC BY", x, False) for x in ("CC BY-SA 4.0", "CC BY-NC 2.0", "CC BYE", "", "CC")],
+        ("CC BY-SA", "CC BY-SA 4.0", True),
+        ("not stated", "not stated", True),
+    ],
+)
+def test_licences_by_name(allowed, licence, yes):
+    assert allows(allowed, licence) == yes
+
+
+def test_the_limit_takes_from_each_entry_in_turn_and_asks_for_no_more(ask, commons):
+    entries = [{"category": "Category:Anna", "person": "anna"}, {"search": "sorting hat"}]
+    rows = ask({"warm": entries}, limit=3)
+    assert [row["name"] for row in rows] == ["File:00.jpg", "File:10.jpg", "File:01.jpg"]
+    assert commons.server.times("/thumb/4.jpg") == 0
+
+
+def test_a_file_of_two_entries_is_one_photo(ask):
+    rows = ask({"cool": ["Category:Anna", "Category:Mixed"]})
+    assert [row["name"] for row in rows].count("File:00.jpg") == 1
+
+
+def test_lag_limits_and_breakdowns_are_waited_for(ask, commons, monkeypatch):
+    lag = {"error": {"code": "maxlag", "info": "Waiting for db: 6 seconds lagged", "lag": 6}}
+    commons.trouble = [
+        (200, JSON | {"Retry-After": "0"}, json.dumps(lag).encode()),
+        (429, {"Retry-After": "0"}, b"<html>too many requests"),
+        (503, {}, b""),
+        (200, JSON | {"Retry-After": "0"}, b'{"error": {"code": "ratelimited", "info": ""}}'),
+    ]
+    assert len(ask({"cool": ["Category:Anna"]})) == 5 and not commons.trouble
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, JSON, b'{"error": {"code": "badvalue", "info": "Unrecognized"}}'), "badvalue: Unr"),
+        ((200, {"Content-Type": "text/html"}, b"<html>"), "does not answer as MediaWiki"),
+        ((200, JSON, b"<html>"), "does not answer as MediaWiki"),
+        ((404, {}, b""), "the server answers 404"),
+    ],
+)
+def test_an_api_that_says_no_is_named(ask, commons, answer, said):
+    commons.trouble = [answer]
+    with pytest.raises(UserError, match="sources.0.api") as error:
+        ask({"cool": ["Category:Anna"]})
+    assert said in str(error.value)
+
+
+def test_lag_for_ever_is_given_up(ask, commons):
+    lag = (200, JSON | {"Retry-After": "0"}, b'{"error": {"code": "maxlag", "info": "lag"}}')
+    commons.trouble = [lag] * web.TRIES
+    with pytest.raises(UserError, match="maxlag"):
+        ask({"cool": ["Category:Anna"]})
+
+
+def test_a_category_without_files_is_said(ask, caplog):
+    assert ask({"cool": ["Category:Nobody"]}) == []
+    assert "'Category:Nobody' has no files" in caplog.text
+
+
+def test_who_is_forgotten_is_not_downloaded(ask, commons):
+    tombstone = ("", "person", person_hash("anna"), "")
+    ask({"cool": [{"category": "Category:Anna", "person": "Anna"}]}, forgotten=[tombstone])
+    assert not [path for path in commons.server.asked if path.startswith("/thumb")]
+
+
+def test_lists_come_from_a_file_and_wrong_ones_are_named(ask, context):
+    root = context().root
+    (root / "a.yaml").write_text("cool:\n  - Category:Bella\n")
+    assert len(ask(None, file="a.yaml")) == 3
+    (root / "a.yaml").write_text("cold: [Category:Bella]\n")
+    with pytest.raises(UserError, match="'cold' is no class"):
+        ask(None, file="a.yaml")
+    for text in ("- a\n", "cool: 3\n", "cool: [\n", "cool: [{person: x}]\n"):
+        (root / "a.yaml").write_text(text)
+        with pytest.raises(UserError, match="a.yaml is not a list of categories"):
+            ask(None, file="a.yaml")
+
+
+def test_the_shipped_lists_fit_the_tasks():
+    from pathlib import Path
+
+    import yaml
+    from pydantic import TypeAdapter
+
+    from stages.common.params import Entry, load
+
+    root = Path(__file__).parents[2]
+    for task in ("idol", "harry"):
+        text = (root / f"stages/collect/commons_lists/{task}.yaml").read_text(encoding="utf-8")
+        lists = TypeAdapter(dict[str, list[Entry]]).validate_python(yaml.safe_load(text))
+        assert list(lists) == list(load(root / "params.yaml").tasks[task].classes)
+        entries = [entry for entries in lists.values() for entry in entries]
+        assert all(e.category.startswith("Category:") and e.person for e in entries)
+        assert (
+            len({e.category for e in entries}) == len({e.person for e in entries}) == len(entries)
+        )

@@ -1,0 +1,169 @@
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from stages.collect.forget import forget
+from stages.collect.forgotten import COLUMNS, Forgotten, person_hash
+from stages.common.errors import UserError
+from stages.common.tables import read_table, write_table
+
+ROOT = Path(__file__).parents[2]
+SEEN = pd.DataFrame(
+    [
+        ("tone", "a" * 16, "a" * 64, "anna", "0" * 16, "folder", "cool/anna__1.jpg"),
+        ("tone", "b" * 16, "b" * 64, "Anna", "f" * 16, "folder", "cool/anna__2.jpg"),
+        ("age", "c" * 16, "c" * 64, "anna", "00ff" * 4, "urls", "http://x/c.jpg"),
+        ("age", "d" * 16, "d" * 64, "", "0f0f" * 4, "urls", "http://x/d.jpg"),
+    ],
+    columns=["task", "id", "sha256", "person", "phash", "source", "name"],
+)
+EMPTY = pd.DataFrame(columns=COLUMNS, dtype=object)
+
+
+def test_a_person_and_all_their_pictures():
+    table, hit = forget(EMPTY, SEEN, sha256=None, person=" ANNA", task="")
+    assert set(table.kind) == {"person", "sha256"} and set(table.task) == {""}
+    assert set(table.hash) == {person_hash("anna"), "a" * 64, "b" * 64, "c" * 64}
+    assert len(hit) == 3 and "anna" not in table.to_csv().lower()
+    again, _ = forget(table, SEEN, sha256=None, person="anna", task="")
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_in_one_task_only(tmp_path):
+    table, hit = forget(EMPTY, SEEN, sha256=None, person="anna", task="age")
+    assert set(hit.task) == {"age"} and set(table.hash) == {person_hash("anna"), "c" * 64}
+    write_table(tmp_path / "f.csv", table)
+    assert Forgotten(tmp_path / "f.csv", "age").person("anna")
+    assert not Forgotten(tmp_path / "f.csv", "tone").person("anna")
+
+
+@pytest.mark.parametrize("sha256", ["d" * 64, "d" * 16, "D" * 64])
+def test_a_picture_by_its_hash_or_id(sha256):
+    table, hit = forget(EMPTY, SEEN, sha256=sha256, person=None, task="")
+    assert table.values.tolist() == [["", "sha256", "d" * 64, "0f0f" * 4]] and len(hit) == 1
+
+
+def test_a_picture_that_nobody_has_seen_yet():
+    table, hit = forget(EMPTY, SEEN, sha256="9" * 64, person=None, task="")
+    assert table.values.tolist() == [["", "sha256", "9" * 64, ""]] and hit.empty
+    with pytest.raises(UserError, match="neither 64 hexadecimal digits nor the id"):
+        forget(EMPTY, SEEN, sha256="9" * 16, person=None, task="")
+
+
+def test_copies_that_are_nearly_the_same_are_known_again(tombstones):
+    known = tombstones(("", "sha256", "a" * 64, "00000000000000ff"))
+    rows = [
+        ("a" * 64, ""),
+        ("b" * 64, "000000000000000f"),
+        ("c" * 64, "0000000000000007"),
+        ("", ""),
+    ]
+    table = pd.DataFrame(rows, columns=["sha256", "phash"], dtype=object)
+    assert known.pictures(table).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("text", [None, "", "task,kind\n", "task,kind,hash,phash\n,name,anna,\n"])
+def test_to_go_on_without_the_list_would_bring_people_back(tmp_path, text):
+    if text is not None:
+        (tmp_path / "forgotten.csv").write_text(text)
+    with pytest.raises(UserError, match="forgotten.csv"):
+        Forgotten(tmp_path / "forgotten.csv", "tone")
+
+
+def test_the_shipped_list_is_empty():
+    assert read_table(ROOT / "forgotten.csv").values.tolist() == []
+
+
+@pytest.fixture
+def project(tmp_path):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    source = {"source": "folder", "person": r"(.+)__\d+"}
+    content["tasks"]["tone"]["collect"] = {"path": "photos", "sources": [source]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+    write_table(tmp_path / "forgotten.csv", EMPTY)
+    for person in range(8):
+        label = "cool" if person % 2 else "warm"
+        for shot in range(2):
+            noise = np.random.default_rng(10 * person + shot).integers(
+                0, 256, (12, 12, 3), np.uint8
+            )
+            picture = cv2.resize(noise, (200, 160), interpolation=cv2.INTER_CUBIC)
+            (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(tmp_path / f"photos/{label}/person{person}__{shot}.jpg"), picture)
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "stages.collect", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return tmp_path, run
+
+
+def test_whoever_is_forgotten_is_gone_and_stays_away(project):
+    path, run = project
+    out = path / "data/raw/tone"
+    assert run("tone").returncode == 0 and len(read_table(out / "manifest.csv")) == 16
+    photo = path / "photos/warm/person2__0.jpg"
+    done = run("forget", "--person", "person2")
+    assert done.returncode == 0, done.stderr
+    assert "2 known pictures in tone" in done.stdout
+    assert "photos/warm/person2__0.jpg" in done.stdout
+    for step in (
+        "dvc gc --workspace",
+        "--cloud --remote",
+        "mlflow gc",
+        ".downloads",
+        "data/promote",
+    ):
+        assert step in done.stdout
+    assert "person2" not in (path / "forgotten.csv").read_text()
+    # The same photo under another name, and re-encoded under a third, in the exam, too.
+    (path / "photos/warm/new__0.jpg").write_bytes(photo.read_bytes())
+    (path / "photos/wild/warm").mkdir(parents=True)
+    cv2.imwrite(
+        str(path / "photos/wild/warm/other.jpg"),
+        cv2.imread(str(photo)),
+        [cv2.IMWRITE_JPEG_QUALITY, 60],
+    )
+    assert "4 pictures are forgotten" in run("tone").stderr
+    manifest, rejected = read_table(out / "manifest.csv"), read_table(out / "rejected.csv")
+    assert len(manifest) == 14 and set(rejected.reason) == {"forgotten on request"}
+    assert len(rejected) == 4  # in = kept + rejected
+    ids = {p.stem for p in (out / "images").iterdir()}
+    assert (
+        ids == set(manifest.id) and hashlib.sha256(photo.read_bytes()).hexdigest()[:16] not in ids
+    )
+    everything = b"".join(p.read_bytes() for p in out.rglob("*") if p.is_file())
+    assert b"person2" not in everything and b"new__0" not in everything
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required"),
+        (["--sha256", "1", "--person", "a"], "not allowed with"),
+        (["--sha256", "1"], "neither 64"),
+        (["--person", " "], "needs a name"),
+        (["--person", "a", "nowhere"], "no task 'nowhere'"),
+    ],
+)
+def test_wrong_arguments(project, arguments, said):
+    path, run = project
+    before = (path / "forgotten.csv").read_text()
+    done = run("forget", *arguments)
+    assert done.returncode != 0 and said in done.stderr
+    assert (path / "forgotten.csv").read_text() == before

@@ -1,0 +1,178 @@
+"""The real `datasets` and `huggingface_hub` against a Hub on loopback."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SHA, OID = "a" * 40, "b" * 40
+# The endpoint is read when the library is imported, so each question is asked in a new process.
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from pydantic import TypeAdapter
+from stages.collect.candidate import Context, check
+from stages.collect.forgotten import Forgotten
+from stages.collect.huggingface import candidates
+from stages.common.errors import UserError
+from stages.common.params import HuggingFace
+root = Path(sys.argv[1])
+(root / "out/images").mkdir(parents=True)
+forgotten = Forgotten(root / "forgotten.csv", "t")
+context = Context(root, ["cool", "warm"], "key", root / "downloads", forgotten)
+answers = []
+for source in json.loads(sys.argv[2]):
+    try:
+        found = candidates(HuggingFace(**source), context)
+        answers.append([check(candidate, root / "out") for candidate in found])
+    except UserError as error:
+        answers.append(str(error))
+print(json.dumps(answers))
+"""
+
+
+def picture(seed):
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def hub(server, tmp_path):
+    """The data set me/faces: 12 photos, and a row each with a foreign path, nothing and rubbish."""
+    import datasets
+
+    images = [{"bytes": picture(n), "path": f"{n}.png"} for n in range(12)]
+    images += [
+        {"bytes": None, "path": "/etc/hostname"},
+        None,
+        {"bytes": b"<html>", "path": "x.png"},
+    ]
+    rows = {
+        "image": images,
+        "age": [*range(0, 120, 10), 1, 1, 1],
+        "tone": [n % 2 for n in range(12)] + [1, 1, 1],
+        "who": [f"p{n // 2}" for n in range(12)] + [None] * 3,
+    }
+    features = {
+        "image": datasets.Image(decode=False),
+        "age": datasets.Value("int64"),
+        "tone": datasets.ClassLabel(names=["Cool Tone", "Warm Tone"]),
+        "who": datasets.Value("string"),
+    }
+    data = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
+    data.to_parquet(tmp_path / "t.parquet")
+    files = {
+        "README.md": b"---\nlicense: cc-by-4.0\n---\n# Faces\n",
+        "data/train-00000-of-00001.parquet": (tmp_path / "t.parquet").read_bytes(),
+    }
+    js = {"Content-Type": "application/json"}
+
+    def entry(name):
+        return {"type": "file", "path": name, "size": len(files[name]), "oid": OID}
+
+    def api(handler):
+        path = unquote(handler.path.partition("?")[0])
+        if "/tree/" in path:
+            below = path.split("/tree/")[1].partition("/")[2]
+            entries = [entry(name) for name in files if below and name.startswith(below)]
+            folder = {"type": "directory", "path": "data", "oid": "c" * 40}
+            return 200, js, json.dumps(entries or [entry("README.md"), folder]).encode()
+        about = {"_id": "x", "id": "me/faces", "sha": SHA, "private": False, "gated": False}
+        about |= {"tags": [], "cardData": {"license": "cc-by-4.0"}, "downloads": 1, "likes": 0}
+        about["siblings"] = [{"rfilename": name} for name in files]
+        return 200, js, json.dumps(about).encode()
+
+    def resolve(handler):
+        data = files[handler.path.split("/resolve/")[1].partition("/")[2]]
+        headers = {"ETag": f'"{OID}"', "X-Repo-Commit": SHA, "Accept-Ranges": "bytes"}
+        if wanted := re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")):
+            first, last = int(wanted[1]), min(int(wanted[2] or len(data)), len(data) - 1)
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+            return 206, headers, data[first : last + 1]
+        return 200, headers, data
+
+    base = "/api/datasets/me/faces"
+    for path in (base, f"{base}/revision/main", f"{base}/revision/{SHA}"):
+        server.routes[path] = api
+    server.routes |= {f"{base}/tree/{SHA}": api, f"{base}/tree/{SHA}/data": api}
+    server.routes |= {f"/datasets/me/faces/resolve/{SHA}/{name}": resolve for name in files}
+    return server
+
+
+@pytest.fixture
+def ask(hub, tmp_path, tombstones):
+    def ask(*changes, forgotten=()):
+        tombstones(*forgotten)
+        source = {"source": "huggingface", "dataset": "me/faces", "split": "train"}
+        source |= {"image": "image", "label": "age", "limit": 2}
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                SCRIPT,
+                str(tmp_path),
+                json.dumps([source | c for c in changes]),
+            ],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "HF_ENDPOINT": hub.url,
+                "HF_HOME": str(tmp_path / "hf"),
+                "HF_TOKEN": "",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return ask
+
+
+def test_photos_of_the_hub(ask, hub):
+    labels = {
+        "labels": {"Cool Tone": "cool", "Warm Tone": "warm"},
+        "label": "tone",
+        "person": "who",
+    }
+    bins = {"bins": {"cool": [0, 18], "warm": [60, 120]}, "limit": 50}
+    by_label, by_bin, no_column, no_class, no_split, no_set = ask(
+        labels,
+        bins,
+        {"bins": {"cool": [0, 1]}, "label": "years"},
+        {"labels": {"0": "cold"}},
+        {"bins": {"cool": [0, 1]}, "split": "test"},
+        {"bins": {"cool": [0, 1]}, "dataset": "me/nothing"},
+    )
+    assert isinstance(by_label, list), by_label
+    # The first two of each class, with what is known of them.
+    assert [(row["name"][-1], row["label"], row["person"]) for row in by_label] == [
+        ("0", "cool", "p0"), ("1", "warm", "p0"), ("2", "cool", "p1"), ("3", "warm", "p1"),
+    ]  # fmt: skip
+    assert {row["licence"] for row in by_label} == {"cc-by-4.0"}
+    assert {row["page"] for row in by_label} == {"https://huggingface.co/datasets/me/faces"}
+    assert all(row["id"] and not row["reason"] for row in by_label)
+    # 0, 10 and three bad rows of age 1 are young; 60 to 110 old; the rest belongs to neither.
+    reasons = [row["reason"] for row in by_bin if row["reason"]]
+    assert len(by_bin) == 11 and len(reasons) == 3
+    assert reasons == [
+        "the data set holds no picture in this row",  # a path on this machine is not followed
+        "the data set holds no picture in this row",
+        "not a jpg, png or webp picture",
+    ]
+    assert "key.label: 'me/faces' has no column 'years'; its columns are image, age" in no_column
+    assert "key.labels: 'cold' is no class" in no_class
+    assert "cannot read 'me/faces' (test, main)" in no_split
+    assert "cannot read 'me/nothing' (train, main)" in no_set
+    assert not [path for path in hub.asked if "agent" in path or "telemetry" in path]
