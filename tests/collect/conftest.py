@@ -38,11 +38,11 @@ class Server:
                 try:
                     answer = owner.routes.get(path, (404, {}, b""))
                     answer = answer(self) if callable(answer) else answer
-                    if answer:
-                        self.answer(*answer)
                 finally:
-                    with lock:
+                    with lock:  # before the client has its answer, and asks for the next
                         owner.now -= path != "/robots.txt"
+                if answer:
+                    self.answer(*answer)
 
             do_HEAD = do_GET
 
