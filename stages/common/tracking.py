@@ -78,6 +78,8 @@ class MirroredSearch:
         self.children: dict[tuple[str, str], str] = {}  # (trial, attempt) -> run id
         self.closed: set[tuple[str, str]] = set()
         self.epochs: dict[tuple[str, str], int] = {}  # sent so far
+        self.ended = 0  # trials that the leaderboard has
+        self.place = ""  # this machine and folder, once the search is open here
         for run in self._runs(f"tags.`mlflow.parentRunId` = '{self.parent}'"):
             key = run.data.tags["trial"], run.data.tags["attempt"]
             self.children[key] = run.info.run_id
@@ -103,7 +105,7 @@ class MirroredSearch:
         if final_fit:
             self._send(final_fit, ("final fit", str(final_fit["trial"] + 1)))
         ended = [a for a in attempts if a["status"] in ("COMPLETED", "FAILED")]
-        if len(ended) != getattr(self, "ended", 0):
+        if len(ended) != self.ended:
             self._send_progress(ended)
             self.ended = len(ended)
 
@@ -179,7 +181,7 @@ class MirroredSearch:
         earlier = self.children.get((trial, str(attempt["attempt"] - 1)))
         if earlier:
             name, tags = f"{name}-again", tags | {"retry_of": earlier}
-        if hasattr(self, "place"):
+        if self.place:
             tags["place"] = self.place
         run = self.client.create_run(
             self.experiment, run_name=name, start_time=attempt["started_ms"], tags=tags

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stages.common import tracking
 from stages.common.backend import import_keras
 from stages.common.door import enter
+from stages.common.errors import UserError
 from stages.common.params import load
 from stages.promote.promote import read_json, sha256
 
@@ -26,6 +27,7 @@ ROLES = ("champion", "challenger")
 
 def main() -> None:
     client = tracking.connect()
+    check_answers(client)
     for task in load().tasks:
         folder = Path(f"data/promote/{task}")
         if not folder.is_dir():
@@ -33,6 +35,19 @@ def main() -> None:
         for role in ROLES:
             ensure_registered(client, task, role, folder / role)
     log.info("MLflow holds what data/promote says; `make ui` shows it")
+
+
+def check_answers(client: "MlflowClient") -> None:
+    """Raises `UserError` where the store or server cannot be reached."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise UserError(
+            f"MLflow does not answer ({str(error).splitlines()[0][:200]}). Nothing is lost: start "
+            "it, or correct MLFLOW_TRACKING_URI, and run `dvc repro` again"
+        ) from error
 
 
 def ensure_registered(client: "MlflowClient", task: str, role: str, folder: Path) -> None:

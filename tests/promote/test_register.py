@@ -93,3 +93,14 @@ def test_the_registry_follows_the_files(store, tmp_path):
     champion = store.get_model_version_by_alias("face-tone", "champion")
     assert store.get_run(champion.run_id).info.lifecycle_stage == "active"
     shutil.rmtree(tmp_path / "promote")
+
+
+def test_without_mlflow_it_says_so_and_that_nothing_is_lost(tmp_path, monkeypatch):
+    from stages.common import tracking
+    from stages.common.errors import UserError
+    from stages.promote.register import check_answers
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match="MLflow does not answer(?s:.*)Nothing is lost"):
+        check_answers(tracking.connect())
