@@ -11,6 +11,7 @@ import hashlib
 import logging
 import resource
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -124,7 +125,8 @@ COPIES = {
 def real(root: Path) -> None:
     files = sorted(p for name in SETS for p in (root / name).rglob("*") if p.is_file())
     start = time.perf_counter()
-    thumbnails(files, desc="read")
+    with tempfile.TemporaryDirectory() as scratch:
+        thumbnails(files, Path(scratch), desc="read")
     print(f"\nphotos read: {len(files) / (time.perf_counter() - start):.0f} a second")
     rng = np.random.default_rng(0)
     chosen = set(rng.choice(len(files), SAMPLE, replace=False).tolist())

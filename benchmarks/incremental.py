@@ -3,11 +3,13 @@
 PHOTOS holds age/{minor,young,middle,senior}. In a copy of this checkout, `dvc repro matte@age`
 first builds all but the last `--new` photos, then all. The wall time of the stages is taken around
 their processes, imports and all; what is left of `dvc repro` is DVC's. `start` is a stage that has
-nothing to do, so none of it grows with the number of photos. Then, for each session, pictures a
-second with one and two processes, and the most memory that a process took.
+nothing to do: hardly any of it grows with the number of photos. Then, for each session, pictures a
+second with one and two processes, and the most memory that a stage took with all its processes, for
+all photos and for a quarter of them (resident sizes added up, sampled 20 times a second).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import yaml
 
 REPO = Path(__file__).resolve().parents[1]
@@ -33,13 +36,12 @@ SESSIONS = {
     "haar, grabcut": ("haar", {"session": "grabcut", "onnx": None}),
 }
 CLOCK = """
-import json, resource, subprocess, sys, time
+import json, subprocess, sys, time
 start = time.perf_counter()
 code = subprocess.call([sys.executable, "-m", *sys.argv[1:]])
 seconds = time.perf_counter() - start
-memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 with open("clock.jsonl", "a") as file:
-    file.write(json.dumps([sys.argv[1], seconds, memory]) + "\\n")
+    file.write(json.dumps([sys.argv[1], seconds]) + "\\n")
 sys.exit(code)
 """
 
@@ -88,16 +90,20 @@ def compare(
         f"{'  start, nothing to do':30}{len(files):8}{start['extract']:9.2f}{start['matte']:8.2f}"
         f"{both:8.2f}{f'{both / whole:.1%}':>8}"
     )
-    for processes in (1, 2):
+    for count, processes in ((len(files), 1), (len(files), 2), (len(files) // 4, 2)):
+        if count < len(files):
+            shutil.rmtree(root / "photos")
+            add(root / "photos", files[::4])
+            repro(project)
         shutil.rmtree(project / ".cache")
         took = {stage: run(project, stage, processes) for stage in STAGES}
         print(
-            f"  {processes} process{'es' if processes > 1 else '':26}"
-            + ", ".join(
-                f"{stage} {len(files) / (seconds - start[stage]):.0f} photos a second, "
-                f"at most {memory:.0f} MB a process"
+            f"{f'  {processes} at a time':30}{count:8}   "
+            + "; ".join(
+                f"{stage} {count / (seconds - start[stage]):.0f} photos a second, {memory:.0f} MB"
                 for stage, (seconds, memory) in took.items()
-            )
+            ),
+            flush=True,
         )
 
 
@@ -143,21 +149,37 @@ def repro(project: Path) -> dict[str, float]:
     command(project, "dvc", "repro", f"matte@{TASK}")
     seconds = time.perf_counter() - start
     lines = (project / "clock.jsonl").read_text().splitlines()
-    took = {name.removeprefix("stages."): clock for name, clock, _ in map(json.loads, lines)}
+    took = {name.removeprefix("stages."): clock for name, clock in map(json.loads, lines)}
     return took | {"dvc": seconds - sum(took.values())}
 
 
 def run(project: Path, stage: str, processes: int | None = None) -> tuple[float, float]:
-    """Seconds of a stage without DVC, and MB at most in one of its processes."""
+    """Seconds of a stage without DVC, and MB at most in all its processes together."""
     (project / "clock.jsonl").unlink(missing_ok=True)
     pinned = sorted(os.sched_getaffinity(0))[:processes]
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, pinned)  # as many processes as there are cores to run on
     try:
-        command(project, sys.executable, "clock.py", f"stages.{stage}", TASK)
+        clock = psutil.Popen(
+            [sys.executable, "clock.py", f"stages.{stage}", TASK],
+            cwd=project,
+            stderr=subprocess.DEVNULL,
+        )
     finally:
         os.sched_setaffinity(0, before)
-    return tuple(json.loads((project / "clock.jsonl").read_text())[1:])
+    most = 0
+    while clock.poll() is None:
+        most = max(most, sum(map(resident, clock.children(recursive=True))))
+        time.sleep(0.05)
+    if clock.returncode:
+        raise SystemExit(f"stages.{stage} failed in {project}")
+    return json.loads((project / "clock.jsonl").read_text())[1], most / 2**20
+
+
+def resident(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        return process.memory_info().rss
+    return 0
 
 
 def command(project: Path, *words: str) -> None:

@@ -6,6 +6,7 @@ date, whatever was edited, interrupted or restored in between. The scratch is gi
 DVC output; to delete it costs time and nothing else.
 """
 
+import base64
 import contextlib
 import hashlib
 import importlib.metadata
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from stages.common.parallel import cores, map_cores
 
@@ -65,7 +68,7 @@ def reuse(
     version: str,
     *,
     desc: str,
-    initializer: Callable[..., None],
+    initializer: Callable[..., None] | None = None,
     initargs: tuple = (),
     workers: int | None = None,
 ) -> list[Made]:
@@ -95,6 +98,34 @@ def reuse(
     made |= zip(todo, new, strict=True)
     _prune(scratch, set(keys))
     return [made[key] for key in keys]
+
+
+def reuse_arrays(
+    of: Callable[[Path], np.ndarray],
+    sources: Sequence[Path],
+    scratch: Path,
+    version: str,
+    *,
+    desc: str,
+    workers: int | None = None,
+) -> np.ndarray:
+    """`reuse` for small arrays, all of one shape and dtype: (n, ...) of n `sources`, at least one.
+
+    `of` is a function of a module.
+    """
+    made = reuse(partial(_packed, of), sources, scratch, version, desc=desc, workers=workers)
+    return np.stack([_unpacked(each.row) for each in made])
+
+
+def _packed(of: Callable[[Path], np.ndarray], source: Path, _: Path) -> dict:
+    """In the entry itself: a file of its own would take longer to find than to read."""
+    array = of(source)
+    data = base64.b64encode(array.tobytes()).decode()
+    return {"dtype": array.dtype.str, "shape": array.shape, "data": data}
+
+
+def _unpacked(row: dict) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(row["data"]), row["dtype"]).reshape(row["shape"])
 
 
 def _sha256(path: Path) -> bytes:

@@ -7,9 +7,9 @@ from pathlib import Path
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.params import load
-from stages.common.tables import read_table, write_table
+from stages.common.tables import read_rows, write_rows
 from stages.extract.crop import Geometry
-from stages.extract.extract import extract
+from stages.extract.extract import COLUMNS, extract
 
 
 def main(task: str) -> None:
@@ -20,7 +20,7 @@ def main(task: str) -> None:
         images = folder / "images"
         images.mkdir()
         faces = extract(
-            read_table(raw / "manifest.csv"),
+            read_rows(raw / "manifest.csv"),
             raw / "images",
             Path("data/weights") / task,
             images,
@@ -31,10 +31,11 @@ def main(task: str) -> None:
             drop=params.drop,
             scratch=Path(".cache/faces") / task,
         )
-        write_table(folder / "faces.csv", faces)
+        write_rows(folder / "faces.csv", COLUMNS, faces)
         place = {"size": geometry.size, "eyes": geometry.eyes.round(3).tolist()}
         (folder / "geometry.json").write_text(json.dumps(place) + "\n", encoding="utf-8")
-    logging.info("%s: a face in %d of %d photos", task, faces.kept.sum(), len(faces))
+    kept = sum(row["kept"] for row in faces)
+    logging.info("%s: a face in %d of %d photos", task, kept, len(faces))
 
 
 if __name__ == "__main__":

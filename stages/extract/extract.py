@@ -1,10 +1,8 @@
 """Photos -> face crops in one geometry, and a row for every photo."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from stages.common import images
 from stages.common.errors import UserError
@@ -38,7 +36,7 @@ def _entry(weights: Path) -> dict:
 
 
 def extract(
-    manifest: pd.DataFrame,
+    manifest: Sequence[Mapping[str, str]],
     photos: Path,
     weights: Path,
     out: Path,
@@ -50,11 +48,11 @@ def extract(
     drop: Sequence[str] = (),
     scratch: Path,
     workers: int | None = None,
-) -> pd.DataFrame:
+) -> list[dict]:
     """Write a PNG into `out` for each photo with a face; return `faces.csv`, a row a photo.
 
-    `manifest`: id and label of the files in `photos`. `which`: "largest" or "central" face.
-    Faces beyond `limits` are flagged; a photo with a flag that is in `drop` is left out.
+    `manifest`: id and label of each file in `photos`. `which`: "largest" or "central" face. Faces
+    beyond `limits` are flagged; a photo with a flag that is in `drop` is left out.
     What `scratch` has of an earlier run is not computed again, see `stages.common.reuse`.
     Raises `UserError` if a class has no photo with a face.
     """
@@ -64,7 +62,7 @@ def extract(
     made_by = {"geometry": vars(geometry), "which": which, "min_score": min_score}
     results = reuse(
         _one,
-        [files[photo_id] for photo_id in manifest.id],
+        [files[photo["id"]] for photo in manifest],
         scratch,
         version(CODE, PACKAGES, network, detector=detector["name"], **made_by),
         desc="faces",
@@ -73,25 +71,27 @@ def extract(
         workers=workers,
     )
     rows = []
-    for photo, made in zip(manifest.itertuples(), results, strict=True):
-        row = dict.fromkeys(COLUMNS, "") | {"id": photo.id, "label": photo.label} | made.row
+    for photo, made in zip(manifest, results, strict=True):
+        row = dict.fromkeys(COLUMNS, "") | {"id": photo["id"], "label": photo["label"]}
+        row |= made.row
         if row["kept"]:
             found = flags(row, limits)
             row["flags"] = " ".join(found)
             if unwanted := [flag for flag in found if flag in drop]:
                 row |= {"kept": 0, "reason": f"flagged: {', '.join(unwanted)}"}
             else:
-                made.link(out / f"{photo.id}.png")
+                made.link(out / f"{row['id']}.png")
         rows.append(row)
-    faces = pd.DataFrame(rows, columns=COLUMNS)
-    for label, of_class in faces.groupby("label"):
-        if not of_class.kept.any():
+    for label in sorted({row["label"] for row in rows}):
+        of_class = [row for row in rows if row["label"] == label]
+        if not any(row["kept"] for row in of_class):
+            reasons = ", ".join(sorted({row["reason"] for row in of_class}))
             raise UserError(
                 f"class {label!r}: a face was found in none of its {len(of_class)} photos "
-                f"({', '.join(sorted(set(of_class.reason)))}). Look at the photos, or change "
-                "extract.detector, extract.min_score or extract.drop"
+                f"({reasons}). Look at the photos, or change extract.detector, extract.min_score "
+                "or extract.drop"
             )
-    return faces
+    return rows
 
 
 def _start(weights: Path, min_score: float, which: str, geometry: Geometry) -> None:

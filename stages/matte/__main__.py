@@ -6,8 +6,8 @@ from pathlib import Path
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.params import load
-from stages.common.tables import read_table, write_table
-from stages.matte.matte import matte
+from stages.common.tables import read_rows, write_rows
+from stages.matte.matte import COLUMNS, matte
 
 
 def main(task: str) -> None:
@@ -17,7 +17,7 @@ def main(task: str) -> None:
         images = folder / "images"
         images.mkdir()
         mattes = matte(
-            read_table(faces / "faces.csv"),
+            read_rows(faces / "faces.csv"),
             faces,
             Path("data/weights") / task,
             images,
@@ -26,8 +26,8 @@ def main(task: str) -> None:
             drop=params.drop,
             scratch=Path(".cache/mattes") / task,
         )
-        write_table(folder / "mattes.csv", mattes)
-    kept = mattes.kept.sum()
+        write_rows(folder / "mattes.csv", COLUMNS, mattes)
+    kept = sum(row["kept"] for row in mattes)
     logging.info("%s: %d of %d cut-outs kept", task, kept, len(mattes))
 
 

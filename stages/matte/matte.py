@@ -2,11 +2,10 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from stages.common import images
 from stages.common.images import read_png, write_png
@@ -64,7 +63,7 @@ def cut_out(image: np.ndarray, session: object | None) -> np.ndarray:
 
 
 def matte(
-    faces: pd.DataFrame,
+    faces: Sequence[Mapping],
     folder: Path,
     weights: Path,
     out: Path,
@@ -74,21 +73,21 @@ def matte(
     drop: Sequence[str] = (),
     scratch: Path,
     workers: int | None = None,
-) -> pd.DataFrame:
+) -> list[dict]:
     """Write an RGBA PNG into `out` for each kept face; return `mattes.csv`, a row a kept face.
 
-    `faces`: id, label and kept of the crops in `folder`/images. A cut-out that covers less than
-    `NOTHING_LEFT` of the crop is not kept; one beyond `limits` is flagged, and left out where
+    `faces`: id, label and kept of each of the crops in `folder`/images. A cut-out that covers less
+    than `NOTHING_LEFT` of the crop is not kept; one beyond `limits` is flagged, and left out where
     `drop` names the flag. What `scratch` has of an earlier run is not computed again, see
     `stages.common.reuse`.
     """
     entry = _entry(weights)
-    kept = [row for row in faces.itertuples() if int(row.kept)]
+    kept = [row for row in faces if int(row["kept"])]
     decisive = [folder / "geometry.json"] + ([weights / entry["file"]] if entry["file"] else [])
     settings = onnx.model_dump() if entry["name"] == "onnx" else None
     results = reuse(
         _one,
-        [folder / "images" / f"{row.id}.png" for row in kept],
+        [folder / "images" / f"{row['id']}.png" for row in kept],
         scratch,
         version(CODE, PACKAGES, decisive, session=entry["name"], onnx=settings),
         desc="mattes",
@@ -98,17 +97,18 @@ def matte(
     )
     rows = []
     for face, made in zip(kept, results, strict=True):
-        row = {"id": face.id, "label": face.label, **made.row, "kept": 0, "reason": "", "flags": ""}
+        row = {"id": face["id"], "label": face["label"], **made.row}
+        row |= {"kept": 0, "reason": "", "flags": ""}
         found = [] if entry["name"] == "none" else flags(row["coverage"], limits)
         if row["coverage"] < NOTHING_LEFT:
             row["reason"] = "almost nothing left of the person"
         elif unwanted := [flag for flag in found if flag in drop]:
             row |= {"reason": f"flagged: {', '.join(unwanted)}", "flags": " ".join(found)}
         else:
-            made.link(out / f"{face.id}.png")
+            made.link(out / f"{row['id']}.png")
             row |= {"kept": 1, "flags": " ".join(found)}
         rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return rows
 
 
 def flags(coverage: float, limits: CutoutQuality) -> list[str]:

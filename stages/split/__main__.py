@@ -20,14 +20,16 @@ def main(task: str) -> None:
         Path("data/raw", task, "images"),
         Path("data/faces", task, "images"),
         params.split.duplicate_similarity,
+        scratch=Path(".cache/thumbnails", task),
     )
     shares = params.split.model_dump(exclude={"duplicate_similarity"})
     table = split(photos, duplicates, list(params.classes), **shares, key=f"tasks.{task}.split")
     refuse_leaks(table, duplicates)
     removed = table.part == ""
     with new_folder(Path("data/splits", task)) as folder:
-        columns = ["id", "label", "person", "group", "part"]
-        write_table(folder / "splits.csv", table.loc[~removed, columns])
+        columns = ["id", "label", "person", "group", "part", "value"]
+        splits = table[~removed].reindex(columns=columns, fill_value="")  # not all have a value
+        write_table(folder / "splits.csv", splits)
         write_table(folder / "removed.csv", table.loc[removed, ["id", "reason"]])
         write_table(folder / "duplicates.csv", duplicates)
     summary(table)

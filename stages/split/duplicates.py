@@ -22,19 +22,28 @@ COLUMNS = ["a", "b", "view", "mirrored", "similarity"]
 
 
 def find_duplicates(
-    ids: Sequence[str], photos: Path, faces: Path, least: float, *, workers: int | None = None
+    ids: Sequence[str],
+    photos: Path,
+    faces: Path,
+    least: float,
+    *,
+    scratch: Path,
+    workers: int | None = None,
 ) -> pd.DataFrame:
     """A row a pair of duplicates: a < b (ids), view, mirrored (0 or 1), similarity (`least` to 1).
 
     `photos`, `faces`: folders with a file <id>.<ext> for each of `ids`. `view` is "photo" where
     the whole pictures agree, "face" where only the face crops do. The order of `ids` does not
     matter. Clusters are what the pairs connect: of many copies not each pair is listed.
+    `scratch` keeps the thumbnails for the next run.
     """
     ids = np.array(sorted(ids))
     found = []
     for view, folder in (("photo", photos), ("face", faces)):
         files = {path.stem: path for path in folder.iterdir()}
-        pictures = thumbnails([files[id] for id in ids], desc=f"read {view}s", workers=workers)
+        pictures = thumbnails(
+            [files[id] for id in ids], scratch / view, desc=f"read {view}s", workers=workers
+        )
         pairs, similarities = similar_pairs(pictures, least, desc=f"{view} pairs", workers=workers)
         found.append(
             pd.DataFrame({"a": ids[pairs[:, 0]], "b": ids[pairs[:, 1]], "view": view})

@@ -6,25 +6,30 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.common import images
 from stages.common.images import decode
-from stages.common.parallel import map_cores
+from stages.common.reuse import reuse_arrays, version
 
 SIDE = 64  # pixels
-BLOCK = 32  # photos that a process takes at a time
-FEW = 8  # blocks that are not worth starting processes for
+CODE = [Path(__file__), Path(images.__file__)]
+PACKAGES = ["opencv-python-headless", "numpy", "pillow"]
 
 
-def thumbnails(files: Sequence[Path], *, desc: str, workers: int | None = None) -> np.ndarray:
-    """(n, 64, 64) `uint8`: the pictures in grey, squeezed into a square."""
-    blocks = [files[k : k + BLOCK] for k in range(0, len(files), BLOCK)]
-    read = map_cores(
-        _read, blocks, desc=desc, total=len(blocks), unit="block", workers=workers, few=FEW
-    )
-    return np.concatenate(list(read)) if blocks else np.empty((0, SIDE, SIDE), np.uint8)
+def thumbnails(
+    files: Sequence[Path], scratch: Path, *, desc: str, workers: int | None = None
+) -> np.ndarray:
+    """(n, 64, 64) `uint8`: the pictures in grey, squeezed into a square.
+
+    What `scratch` has of an earlier run is not read again, see `stages.common.reuse`.
+    """
+    if not files:
+        return np.empty((0, SIDE, SIDE), np.uint8)
+    now = version(CODE, PACKAGES, [])
+    return reuse_arrays(_read, files, scratch, now, desc=desc, workers=workers)
 
 
-def _read(files: Sequence[Path]) -> np.ndarray:
-    return np.stack([thumbnail(decode(path.read_bytes())) for path in files])
+def _read(file: Path) -> np.ndarray:
+    return thumbnail(decode(file.read_bytes()))
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ def main(task: str) -> None:
     load().task(task)
     splits = read_table(Path("data/splits", task, "splits.csv"))
     faces = [Path("data/faces", task, "images", f"{id}.png") for id in splits.id]
-    table = suspects(splits, features(faces))
+    table = suspects(splits, features(faces, Path(".cache/features", task)))
     with new_folder(Path("data/suspects", task)) as folder:
         write_table(folder / "suspects.csv", table)
     logging.info("%s: %d of %d labels are suspect", task, table.suspect.sum(), len(table))

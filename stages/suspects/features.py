@@ -6,28 +6,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.common import images
 from stages.common.images import read_png
-from stages.common.parallel import map_cores
+from stages.common.reuse import reuse_arrays, version
 
 # Source: Dalal and Triggs (2005), https://doi.org/10.1109/CVPR.2005.177
 HOG = cv2.HOGDescriptor((128, 128), (16, 16), (16, 16), (8, 8), 9)
 EDGE = 0.22  # share of the crop on each side that shows hair and background
-BLOCK = 32  # faces that a process takes at a time
-FEW = 8  # blocks that are not worth starting processes for
+CODE = [Path(__file__), Path(images.__file__)]
+PACKAGES = ["opencv-python-headless", "numpy"]
 
 
-def features(faces: Sequence[Path]) -> np.ndarray:
-    """(n, 2352) `float32` of n face crops (PNG, RGB)."""
-    blocks = [faces[k : k + BLOCK] for k in range(0, len(faces), BLOCK)]
-    return np.vstack(
-        list(
-            map_cores(_read, blocks, desc="features", total=len(blocks), unit="block", few=FEW),
-        )
-    )
+def features(faces: Sequence[Path], scratch: Path) -> np.ndarray:
+    """(n, 2352) `float32` of n face crops (PNG, RGB).
+
+    What `scratch` has of an earlier run is not computed again, see `stages.common.reuse`.
+    """
+    return reuse_arrays(_read, faces, scratch, version(CODE, PACKAGES, []), desc="features")
 
 
-def _read(paths: Sequence[Path]) -> np.ndarray:
-    return np.stack([describe(read_png(path)) for path in paths])
+def _read(face: Path) -> np.ndarray:
+    return describe(read_png(face))
 
 
 def describe(face: np.ndarray) -> np.ndarray:

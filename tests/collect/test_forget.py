@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import yaml
 
 from stages.collect.forget import forget
 from stages.collect.forgotten import COLUMNS, Forgotten, person_hash
+from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
 from stages.common.tables import read_table, write_table
+from tests.conftest import CLASSES, TASK
 
 ROOT = Path(__file__).parents[2]
 SEEN = pd.DataFrame(
@@ -87,7 +90,7 @@ def project(tmp_path):
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     source = {"source": "folder", "person": r"(.+)__\d+"}
     content["tasks"]["tone"]["collect"] = {"path": "photos", "sources": [source]}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     write_table(tmp_path / "forgotten.csv", EMPTY)
     for person in range(8):
         label = "cool" if person % 2 else "warm"
@@ -167,3 +170,76 @@ def test_wrong_arguments(project, arguments, said):
     done = run("forget", *arguments)
     assert done.returncode != 0 and said in done.stderr
     assert (path / "forgotten.csv").read_text() == before
+
+
+BEFORE_SEARCH = "collect", "extract", "matte", "split", "suspects", "augment"
+
+
+@pytest.fixture
+def pets(fresh, tmp_path):
+    """A project with photos in a folder, built up to the shards: five persons a class and two in
+    wild, two photos of each."""
+    pets = fresh.copy_to(tmp_path / "pets")
+    for part, people in (("", 5), ("wild/", 2)):
+        specs = plan(
+            CLASSES, signal="geometry", people=people, photos=2, wild=0, size=160, seed=people
+        )
+        for k, spec in enumerate(specs):
+            label = list(CLASSES)[k // (2 * people)]
+            path = pets.path / f"photos/{part}{label}/{part[:1]}{k // 2}__{k % 2}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), draw(spec).image[..., ::-1])
+    source = {"source": "folder", "person": r"(.+)__\d+"}
+    pets.edit_params(
+        lambda params: params["tasks"][TASK].update(collect={"path": "photos", "sources": [source]})
+    )
+    pets.run("dvc", "repro", f"suspects@{TASK}", f"augment@{TASK}")
+    return pets
+
+
+def everything(project, *folders):
+    """All that is below data/<folder>/<task>, as one piece of text: names of files and contents."""
+    files = [p for f in folders for p in (project.path / "data" / f / TASK).rglob("*")]
+    texts = [p.read_text("utf-8") for p in files if p.suffix in (".csv", ".json")]
+    return "\n".join([*map(str, files), *texts])
+
+
+@pytest.mark.slow
+def test_the_next_repro_builds_everything_without_them(pets):
+    folders = "raw", "faces", "mattes", "splits", "suspects", "shards"
+    manifest = read_table(pets.path / f"data/raw/{TASK}/manifest.csv")
+    theirs = manifest[manifest.person == "0"]
+    assert len(theirs) == 2 and all(id in everything(pets, *folders) for id in theirs.id)
+    pets.run("python", "-m", "stages.collect", "forget", "--person", "0")
+    photo, copy = (pets.path / f"photos/fox/{name}" for name in ("0__0.jpg", "nobody__1.jpg"))
+    cv2.imwrite(str(copy), cv2.imread(str(photo)), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    done = pets.run("dvc", "repro", f"suspects@{TASK}", f"augment@{TASK}")
+    for stage in BEFORE_SEARCH:
+        assert f"Running stage '{stage}@{TASK}'" in done.stdout
+    found = everything(pets, *folders)
+    assert not any(id in found for id in theirs.id)
+    rejected = read_table(pets.path / f"data/raw/{TASK}/rejected.csv")
+    assert rejected.reason.tolist() == ["forgotten on request"] * 3  # the copy, too
+    others = set(manifest.id) - set(theirs.id)
+    assert set(read_table(pets.path / f"data/raw/{TASK}/manifest.csv").id) == others
+    for name in ("faces", "mattes", "read photos", "read faces", "features"):  # no work anew
+        known = re.findall(rf"^{name}: (\d+) of (\d+) as before$", done.stderr, re.M)
+        assert known and known[0][0] == known[0][1]
+
+
+@pytest.mark.slow
+def test_they_are_in_no_prediction_and_no_report(built, tmp_path):
+    """All of the pipeline. The champion, which has seen them, is left to whoever reads what
+    `forget` prints."""
+    folders = "raw", "faces", "mattes", "splits", "suspects", "shards", "evaluate", "report"
+    project = built.copy_to(tmp_path / "project")
+    splits = read_table(project.path / f"data/splits/{TASK}/splits.csv")
+    person = splits.person[(splits.part == "test") & (splits.person != "")].iloc[0]
+    theirs = splits.id[splits.person == person]
+    assert all(id in everything(project, *folders) for id in theirs)
+    project.run("python", "-m", "stages.collect", "forget", "--person", person)
+    assert f"search@{TASK}" in project.repro()
+    found = everything(project, *folders)
+    assert not any(id in found for id in theirs)
+    page = (project.path / "reports/index.html").read_text("utf-8")
+    assert not any(id in page for id in theirs)

@@ -4,9 +4,10 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stages.common.reuse import reuse, version
+from stages.common.reuse import reuse, reuse_arrays, version
 
 
 def start(text):
@@ -118,6 +119,29 @@ def test_many_go_to_processes_and_few_do_not(run):
     assert {row["pid"] for row in rows} - {os.getpid()}
     rows, _ = run({f"f{i}": str(i) for i in range(42)}, workers=2)
     assert [row["pid"] for row in rows[40:]] == [os.getpid()] * 2
+
+
+def numbers(source):
+    source.with_suffix(".read").touch(exist_ok=False)
+    return np.array([[float(source.read_text()), np.pi]], np.float32)
+
+
+def test_arrays_come_back_to_the_bit(tmp_path):
+    files = [tmp_path / str(i) for i in range(30)]
+    for number, path in enumerate(files):
+        path.write_text(str(number / 3))
+
+    def now():
+        return reuse_arrays(numbers, files, tmp_path / "scratch", "1", desc="", workers=2)
+
+    first = now()
+    assert first.dtype == np.float32 and first.shape == (30, 1, 2)
+    expected = np.float32([[i / 3, np.pi] for i in range(30)])
+    np.testing.assert_array_equal(first[:, 0], expected)
+    np.testing.assert_array_equal(now(), first)  # to read a file again would be an error
+    files[7].write_text("77")
+    (tmp_path / "7.read").unlink()
+    assert now()[7, 0, 0] == 77
 
 
 def test_version_follows_code_files_packages_and_parameters(tmp_path):

@@ -47,15 +47,12 @@ def room(tmp_path):
                 (raw / f"{photo_id}.jpg").write_bytes(image)
             else:
                 write_png(raw / f"{photo_id}.png", image)
-        manifest = pd.DataFrame(
-            [(photo_id, label) for photo_id, (label, _) in photos.items()],
-            columns=["id", "label"],
-        )
+        manifest = [{"id": photo_id, "label": label} for photo_id, (label, _) in photos.items()]
         faces = extract(
             manifest, raw, weights, out, GEOMETRY, which=which, min_score=0.7, limits=limits,
             drop=drop, scratch=tmp_path / name / "scratch", workers=workers,
         )  # fmt: skip
-        return faces, out
+        return pd.DataFrame(faces), out
 
     return run
 

@@ -34,7 +34,7 @@ def project(tmp_path_factory):
     """Photos and parameters as `collect` and `weights` leave them."""
     root = tmp_path_factory.mktemp("project")
     params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    task = next(iter(params["tasks"].values())) | {"classes": CLASSES}
+    task = next(iter(params["tasks"].values())) | {"classes": CLASSES, "bins": None}
     task["extract"] |= {"size": 96, "drop": []}
     (root / "params.yaml").write_text(yaml.safe_dump(params | {"tasks": {TASK: task}}))
     weights, raw = root / "data/weights" / TASK, root / "data/raw" / TASK

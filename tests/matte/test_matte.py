@@ -43,12 +43,12 @@ def room(tmp_path_factory):
         for face_id, image in pictures.items():
             write_png(folder / "images" / f"{face_id}.png", image)
         rows = [(face_id, "a", "1") for face_id in pictures] + list(extra)
-        faces = pd.DataFrame(rows, columns=["id", "label", "kept"])
+        faces = [dict(zip(("id", "label", "kept"), row, strict=True)) for row in rows]
         mattes = matte(
             faces, folder, weights, out, onnx=onnx, limits=LIMITS, drop=drop,
             scratch=base / "scratch", workers=workers,
         )  # fmt: skip
-        return mattes, out
+        return pd.DataFrame(mattes), out
 
     return run
 

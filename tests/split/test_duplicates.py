@@ -4,6 +4,7 @@ import shutil
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +64,7 @@ def save(root, id, data):
 
 def found_in(root, ids=None, least=LEAST):
     ids = ids or [path.stem for path in (root / "photos").iterdir()]
-    return find_duplicates(ids, root / "photos", root / "faces", least)
+    return find_duplicates(ids, root / "photos", root / "faces", least, scratch=root / "scratch")
 
 
 def test_people_who_look_alike_are_no_duplicates(people):
@@ -109,8 +110,31 @@ def test_neither_order_nor_processes_matter(people, tmp_path, monkeypatch):
     assert len(found) >= 5
     photos, faces = root / "photos", root / "faces"
     monkeypatch.setattr("stages.split.duplicates.FEW", 0)
-    monkeypatch.setattr("stages.split.thumbnails.FEW", 0)
-    assert found.equals(find_duplicates(ids[::-1], photos, faces, 0.5, workers=2))
+    monkeypatch.setattr("stages.common.reuse.FEW", 0)
+    again = find_duplicates(ids[::-1], photos, faces, 0.5, scratch=tmp_path / "scratch", workers=2)
+    assert found.equals(again)
+
+
+def test_only_new_photos_are_read(people, tmp_path, monkeypatch):
+    """A photo that comes back under another name, and one that other pixels took the name of."""
+    root = tmp_path / "more"
+    shutil.copytree(people, root)
+    first = found_in(root)
+    read = []
+    monkeypatch.setattr(
+        "stages.split.thumbnails.decode", lambda data: read.append(data) or decode(data)
+    )
+    pd.testing.assert_frame_equal(found_in(root), first)
+    assert not read
+    photos = sorted((root / "photos").iterdir())
+    save(root, "f" * 16, jpeg(tint(decode(photos[0].read_bytes()))))
+    photos[1].write_bytes(photos[2].read_bytes())
+    found = found_in(root)
+    assert len(read) == 2  # the new one's whole and face; what is known under another name is not
+    assert set(zip(found.a, found.b, strict=True)) == {
+        (photos[0].stem, "f" * 16),
+        (photos[1].stem, photos[2].stem),
+    }
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
