@@ -69,7 +69,7 @@ def project(path: Path, photos: Path) -> Path:
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     content["tasks"]["age"]["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}
     path.mkdir(parents=True, exist_ok=True)
-    (path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    (path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     write_table(path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
     return path
 

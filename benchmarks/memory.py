@@ -113,7 +113,7 @@ def many_trials(root: Path) -> list[tuple[int, float]]:
     params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     brief = {"max_trials": TRIALS, "max_epochs": 2, "samples_per_epoch": 600}
     params["tasks"]["age"]["search"] |= brief
-    (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True), "utf-8")
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "stages.search", "age"]
     subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)

@@ -104,7 +104,7 @@ def mlflow(root: Path) -> None:
         for seed in range(1, ROUNDS + 1):
             params["tasks"]["age"]["search"] |= {"max_trials": 1, "patience": 8, "seed": seed}
             for place, uri in places.items():
-                (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True))
+                (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
                 environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
                 environment |= {"MLFLOW_TRACKING_URI": uri} if uri else {}
                 command = [sys.executable, "-m", "stages.search", "age"]

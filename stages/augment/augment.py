@@ -35,12 +35,15 @@ def augment(
 ) -> None:
     """Write the shards `out`/train, val, test and wild; all four appear at the end, or none.
 
-    `splits` has columns id (16 hex digits), label, part; `images` holds <id>.png, RGBA. Training
-    photos get `params.copies` pictures each, the first one as it is; other parts just that one.
+    `splits` has columns id (16 hex digits), label, part and perhaps value (a number as text, "" if
+    unknown); a part all of whose photos have a value gets values.npy. `images` holds <id>.png,
+    RGBA. Training photos get `params.copies` pictures each, the first one as it is; other parts
+    just that one.
     Rows go copy by copy, so that every prefix of them has the photos in equal shares.
     However it was stopped, the next call with the same input goes on where it was.
     Raises `UserError` for an unknown class, one that a part lacks, or too small a disk.
     """
+    splits = splits if "value" in splits else splits.assign(value="")
     parts = {part: splits[splits["part"] == part] for part in PARTS}
     _check_classes(parts, classes)
     half = out / ".half.part"
@@ -72,6 +75,9 @@ def augment(
         for part, photos in parts.items():
             labels = photos["label"].map(classes.index).to_numpy(np.int64)
             _lay_out(half / part, np.tile(labels, copies[part]), picture)
+            if (photos["value"] != "").all():
+                values = photos["value"].astype(np.float32).to_numpy()
+                np.save(half / part / "values.npy", np.tile(values, copies[part]))
         (half / "done").write_text(f"{key}\n", encoding="utf-8")  # last: all of it is there
     plain = SimpleNamespace(**dict(params))  # without pydantic, workers start in two thirds
     rendered = map_cores(

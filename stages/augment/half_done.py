@@ -25,7 +25,7 @@ CODE = [*Path(__file__).parent.glob("*.py"), Path(images.__file__), Path(shards.
 
 def key(splits: "pd.DataFrame", params: Augment, classes: list[str]) -> str:
     """A digest of all that decides the bytes, but for the cut-outs: each block has theirs."""
-    photos = splits[["id", "label", "part"]].to_csv(index=False)
+    photos = splits[["id", "label", "part", "value"]].to_csv(index=False)
     code = [path.read_text(encoding="utf-8") for path in sorted(CODE)]
     everything = (params.model_dump_json(), classes, photos, code, cv2.__version__, np.__version__)
     return hashlib.sha256(repr(everything).encode()).hexdigest()

@@ -21,6 +21,7 @@ def main(task: str) -> None:
             key=f"tasks.{task}.collect",
             downloads=Path(".downloads"),
             forgotten=Forgotten(FILE, task),
+            bins=params.bins,
         )
 
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ class Context:
     downloads: Path  # scratch for what comes from the network
     forgotten: Forgotten
     lists: frozenset[Path] = frozenset()  # the sources' own files below `root`: no photos
+    bins: Mapping[str, tuple[float, float]] | None = None  # class: first and last number
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Candidate:
     credit: str = ""  # the line that the author wants to see
     page: str = ""  # where it was found
     reason: str = ""  # why it is refused unopened
+    columns: dict[str, str] = field(default_factory=dict)  # what else is known, as `value`
 
 
 def check(candidate: Candidate, out: Path) -> dict:
@@ -62,7 +64,7 @@ def check(candidate: Candidate, out: Path) -> dict:
     goes to `out/truth/masks/<id>.png`, its box into the row.
     """
     fields = ("name", "label", "person", "part", "source", "author", "credit", "page", "reason")
-    row = {field: getattr(candidate, field) for field in fields}
+    row = candidate.columns | {name: getattr(candidate, name) for name in fields}
     row["licence"] = candidate.licence or NOT_STATED
     if candidate.reason:
         return row

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stages.collect import commons, drawn, folder, huggingface, urls
 from stages.collect.candidate import Candidate, Context, check
+from stages.collect.columns import MANIFEST, TRUTH, Bins, valued
 from stages.collect.forgotten import REASON, Forgotten
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
@@ -22,12 +23,7 @@ SOURCES = {
     "commons": commons.candidates,
     "huggingface": huggingface.candidates,
 }
-MANIFEST = [
-    *("id", "sha256", "label", "person", "source", "name", "licence", "author"),
-    *("width", "height", "phash", "part", "credit", "page"),
-]
 REJECTED = ["name", "label", "reason", "source", "licence", "page"]
-TRUTH = ["id", "x", "y", "w", "h"]
 FEWEST = 3  # photos a class: one each to train on, to choose by and to test with
 
 log = logging.getLogger(__name__)
@@ -41,23 +37,27 @@ def collect(
     key: str,
     downloads: Path,
     forgotten: Forgotten,
+    bins: Bins | None = None,
 ) -> pd.DataFrame:
     """Fill the folder `out` (see the module) and return the manifest.
 
     Every file the sources offer has a row in the manifest or in `rejected.csv`; `truth/` is
     written where a source knows the truth. `key` is where `params` stand, for messages;
-    `downloads` keeps what comes from the network for the next time.
+    `downloads` keeps what comes from the network for the next time. Columns that sources bring
+    stand at the manifest's end, `value` first; with `bins` a photo's must be one of its class's.
     Raises `UserError` for what is wrong with a source, or a class with too few photos.
     """
     found = [_forget(candidate, forgotten) for candidate in _offered(
-        params, classes, key=key, downloads=downloads, forgotten=forgotten
+        params, classes, key=key, downloads=downloads, forgotten=forgotten, bins=bins
     )]  # fmt: skip
     (out / "images").mkdir()
     drawn_too = any(source.source == "synthetic" for source in params.sources)
     if drawn_too:
         (out / "truth/masks").mkdir(parents=True)
     checked = map_cores(partial(check, out=out), found, desc="collect", total=len(found))
-    columns = dict.fromkeys([*MANIFEST, *TRUTH, "reason"])
+    brought = dict.fromkeys(name for candidate in found for name in candidate.columns)
+    manifest = MANIFEST + sorted(brought, key=lambda name: name != "value")
+    columns = dict.fromkeys([*manifest, *TRUTH, "reason"])
     table = pd.DataFrame(list(checked), columns=list(columns), dtype=object).fillna("")
     table = table.sort_values(["part", "label", "name", "source"], ignore_index=True, kind="stable")
     table = set_duplicates_aside(_hide_forgotten(table, forgotten))
@@ -68,13 +68,13 @@ def collect(
     for file in [*out.glob("images/*"), *out.glob("truth/masks/*")]:
         if file.stem not in ids:  # both sides of a conflict were written, and who is forgotten
             file.unlink()
-    write_table(out / "manifest.csv", kept[MANIFEST])
+    write_table(out / "manifest.csv", kept[manifest])
     write_table(out / "rejected.csv", table.loc[table.reason != "", REJECTED])
     if drawn_too:
         write_table(out / "truth/truth.csv", kept.loc[kept.x != "", TRUTH])
     counts = ", ".join(f"{part} {n}" for part, n in kept.part.value_counts().items())
     log.info("kept %d photos (%s), set aside %d", len(kept), counts, len(table) - len(kept))
-    return kept[MANIFEST]
+    return kept[manifest]
 
 
 def set_duplicates_aside(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,20 +98,18 @@ def set_duplicates_aside(table: pd.DataFrame) -> pd.DataFrame:
 
 def _offered(params: Collect, classes: list[str], **context: object) -> list[Candidate]:
     """What all sources offer, each class by one of them at least."""
-    key = context.pop("key")
+    key, bins = context.pop("key"), context.get("bins")
     lists = {params.path / s.file for s in params.sources if getattr(s, "file", None)}
     found = []
     for number, source in enumerate(params.sources):
-        found += SOURCES[source.source](
-            source,
-            Context(
-                root=params.path,
-                classes=classes,
-                key=f"{key}.sources.{number}",
-                lists=frozenset(lists),
-                **context,
-            ),
+        own = Context(
+            root=params.path,
+            classes=classes,
+            key=f"{key}.sources.{number}",
+            lists=frozenset(lists),
+            **context,
         )
+        found += [valued(candidate, bins) for candidate in SOURCES[source.source](source, own)]
     full = {c.label for c in found if c.part == "pool" and not c.reason}
     if empty := [name for name in classes if name not in full]:
         raise UserError(

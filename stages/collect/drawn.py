@@ -5,7 +5,7 @@ from functools import partial
 import cv2
 
 from stages.collect.candidate import Candidate, Context, Picture
-from stages.collect.synthetic import Spec, draw, plan
+from stages.collect.synthetic import Spec, draw, plan, years
 from stages.common.errors import UserError
 from stages.common.params import Synthetic
 
@@ -16,6 +16,7 @@ def candidates(source: Synthetic, context: Context) -> list[Candidate]:
         specs = plan(context.classes, **source.model_dump(exclude={"source"}))
     except ValueError as error:
         raise UserError(f"{context.key}: {error}") from error
+    ages = context.bins if source.signal == "age" else None  # in years, where classes have them
     return [
         Candidate(
             name=spec.name,
@@ -26,6 +27,7 @@ def candidates(source: Synthetic, context: Context) -> list[Candidate]:
             load=partial(drawn, spec),
             licence="drawn; shows nobody",
             author="stages.collect.synthetic",
+            columns={"value": f"{years(spec, *ages[spec.label]):.1f}"} if ages else {},
         )
         for spec in specs
     ]

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from stages.collect.candidate import Candidate, Context, read
+from stages.collect.candidate import Candidate, Context, plain, read
+from stages.collect.columns import refuse_reserved
 from stages.common.errors import UserError
 from stages.common.params import Folder
 
@@ -23,8 +24,8 @@ LITTER = ("thumbs.db", "desktop.ini")  # what Windows leaves behind; the rest hi
 def candidates(source: Folder, context: Context) -> list[Candidate]:
     """The photos of the folder; every other file is there with its `reason`.
 
-    Raises `UserError` for a missing folder, a folder that is no class, and a `person` expression
-    that matches no file's name.
+    Raises `UserError` for a missing folder, a folder that is no class, and a `person` or `columns`
+    expression that matches no file's name.
     """
     root, key = context.root / source.folder, context.key
     if not root.is_dir():
@@ -37,6 +38,7 @@ def candidates(source: Folder, context: Context) -> list[Candidate]:
             f"{key}.folder: {str(source.folder)!r} leaves collect.path, {str(context.root)!r}, "
             "which is what DVC watches; move one or the other"
         )
+    refuse_reserved(_groups(source.columns), f"{key}.columns")
     known = {_nfc(name): name for name in context.classes}
     _refuse_unknown_folders(root, known, source, key)
     found = []
@@ -60,6 +62,7 @@ def candidates(source: Folder, context: Context) -> list[Candidate]:
                 licence=source.licence,
                 author=source.author,
                 reason=_refusal(path, root) or ("" if label else "not in a class's folder"),
+                columns=_columns(source.columns, file),
             )
         )
     usable = [candidate for candidate in found if not candidate.reason]
@@ -68,6 +71,11 @@ def candidates(source: Folder, context: Context) -> list[Candidate]:
             f"{key}.person: {source.person!r} matches no photo's name, such as "
             f"{Path(usable[0].name).name!r}; correct it, or set it to null where persons are "
             "unknown"
+        )
+    if source.columns and usable and not any(any(each.columns.values()) for each in usable):
+        raise UserError(
+            f"{key}.columns: {source.columns!r} finds nothing in any photo's name, such as "
+            f"{Path(usable[0].name).name!r}; correct it, or set it to null"
         )
     return found
 
@@ -90,6 +98,16 @@ def _list(names: list[str]) -> str:
 def _person(expression: str | None, file: str) -> str:
     match = re.search(expression, file) if expression else None
     return (match[1] or "") if match else ""
+
+
+def _groups(expression: str | None) -> list[str]:
+    return list(re.compile(expression).groupindex) if expression else []
+
+
+def _columns(expression: str | None, file: str) -> dict[str, str]:
+    """What the expression's named groups find in the name; "" where they do not."""
+    match = re.search(expression, file) if expression else None
+    return {name: plain((match and match[name]) or "") for name in _groups(expression)}
 
 
 def _refuse_unknown_folders(root: Path, known: dict[str, str], source: Folder, key: str) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def _rows(source: HuggingFace, context: Context, classes: set[str]) -> Iterator[
             full[label] += 1
             person = plain(str(row[source.person] or "")) if source.person else ""
             key = f"{source.dataset}@{about.sha}/{source.config}/{source.split}/{number}"
-            yield _candidate(source, context, key, row[source.image], label, person, licence)
+            found = _candidate(source, context, key, row[source.image], label, person, licence)
+            yield replace(found, columns={"value": str(value)}) if source.bins else found
             if all(full[name] >= source.limit for name in classes):
                 break
     if elsewhere:

@@ -1,4 +1,7 @@
-"""Photos at the addresses of a list: a CSV with url, label[, person, licence, author, sha256]."""
+"""Photos at the addresses of a list: a CSV with url, label[, person, licence, author, sha256].
+
+Further columns, such as `value`, become columns of the manifest.
+"""
 
 import csv
 import hashlib
@@ -8,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.collect.candidate import Candidate, Context, Picture, plain, read
+from stages.collect.columns import refuse_reserved
 from stages.collect.downloads import download
 from stages.collect.forgotten import REASON
 from stages.collect.web import Web
@@ -56,6 +60,7 @@ def _candidate(row: dict[str, str], got: Path | str) -> Candidate:
         author=row["author"],
         page=row["url"],
         reason=got if isinstance(got, str) else "",
+        columns={name: text for name, text in row.items() if name not in {*COLUMNS, "reason"}},
     )
 
 
@@ -72,12 +77,13 @@ def _rows(path: Path, context: Context) -> Iterator[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.DictReader(file, strict=True)
-            columns = set(lines.fieldnames or ())
-            if not columns >= NEEDED or columns - COLUMNS:
+            names = lines.fieldnames or []
+            if not set(names) >= NEEDED or "" in names or len(set(names)) < len(names):
                 raise UserError(
-                    f"{path}: the columns are {', '.join(lines.fieldnames or ['none'])}; needed: "
-                    "url, label; allowed: person, licence, author, sha256"
+                    f"{path}: the columns are {', '.join(names) or 'none'}; needed: url, label; "
+                    "known: person, licence, author, sha256; each needs a name of its own"
                 )
+            refuse_reserved(set(names) - COLUMNS, str(path))
             for line in lines:
                 where = f"{path}, line {lines.line_num}"
                 if None in line or None in line.values():

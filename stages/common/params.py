@@ -33,23 +33,35 @@ class Weights(Section):
     download: bool  # false: never touch the network
 
 
+def _expression(text: str) -> re.Pattern:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+
+
 class Folder(Section):
     """One's own photos."""
 
     source: Literal["folder"]
     folder: Path = Path()  # below collect.path: one sub-folder a class, perhaps wild/ with the same
     person: str | None = None  # regular expression on a file's name; its first group is the person
+    columns: str | None = None  # another; each named group is a column of the manifest
     licence: str = ""  # of all of them, and whose they are; "" is told as "not stated"
     author: str = ""
 
     @field_validator("person")
     @classmethod
     def _one_group(cls, value: str | None) -> str | None:
-        try:
-            if value is not None and re.compile(value).groups < 1:
-                raise ValueError("needs a (group) that captures the person")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+        if value is not None and _expression(value).groups < 1:
+            raise ValueError("needs a (group) that captures the person")
+        return value
+
+    @field_validator("columns")
+    @classmethod
+    def _named_groups(cls, value: str | None) -> str | None:
+        if value is not None and not _expression(value).groupindex:
+            raise ValueError("needs a (?P<name>group) for each column")
         return value
 
 
@@ -242,7 +254,7 @@ class Search(Section):
     blocks: (
         Literal["auto"]
         | Annotated[
-            list[Literal["vanilla", "residual", "efficient", "resnet", "xception"]],
+            list[Literal["vanilla", "residual", "squeezenet", "efficient", "resnet", "xception"]],
             Field(min_length=1),
         ]
     )
@@ -253,19 +265,49 @@ class Search(Section):
     seed: Positive  # KerasTuner takes 0 for "none given"
 
 
+class Network(Section):
+    """One of the original team's networks, and its budget."""
+
+    name: Literal["sorting_hat_cnn", "tone_vgg", "age_cnn", "age_vgg16", "idol_dnn"]
+    epochs: Positive
+    batch_size: Positive
+    samples_per_epoch: Positive | None  # as in `Search`
+
+
+class Baseline(Section):
+    """What a search's winner has to beat, besides naming the most frequent class."""
+
+    classical: Literal["hog", "lab"]  # what a linear model sees: gradients, or colours
+    networks: tuple[Network, ...]
+    seed: Positive
+
+
+class Evaluate(Section):
+    unsure_below: Share  # an answer with less confidence is "unsure"
+    slices: tuple[str, ...]  # flags, or columns of faces.csv or manifest.csv
+
+
 class Promote(Section):
-    margin: Annotated[float, Field(ge=0, lt=1)]  # balanced accuracy to gain over the champion
+    margin: Share  # balanced accuracy to gain over the champion
+    level: Annotated[float, Field(ge=0.5, lt=1)]  # confidence that there is a gain at all
+    wild_margin: Share  # balanced accuracy that may be lost on wild
+    max_ece: Annotated[float, Field(gt=0, le=1)]  # expected calibration error
+    max_slice_gap: Annotated[float, Field(gt=0, le=1)]  # accuracy that no slice surely lacks
 
 
 class Task(Section):
     title: str
     classes: Annotated[dict[str, str], Field(min_length=2)]  # folder name: name shown to people
+    kind: Literal["classification", "regression"]
+    bins: dict[str, tuple[float, float]] | None  # class: first and last number; they are ordered
     collect: Collect
     extract: Extract
     matte: Matte
     split: Split
     augment: Augment
+    baseline: Baseline
     search: Search
+    evaluate: Evaluate
     promote: Promote
 
     @field_validator("classes")
@@ -275,6 +317,19 @@ class Task(Section):
             if name in ("wild", ".", "..") or re.search(r"[/\\:\0]", name):
                 raise ValueError(f"class {name!r} cannot be the name of a folder of photos")
         return value
+
+    @model_validator(mode="after")
+    def _numbers_make_classes(self) -> "Task":
+        if self.kind == "regression":
+            if self.bins is None:
+                raise ValueError("kind regression needs bins: the numbers of each class")
+            if self.search.objective != "val_loss":
+                raise ValueError("kind regression has no accuracy: search.objective is val_loss")
+        if self.bins is not None:
+            edges = [edge for span in self.bins.values() for edge in span]
+            if list(self.bins) != list(self.classes) or edges != sorted(edges):
+                raise ValueError("bins: one [first, last] for each class, in order, none overlaps")
+        return self
 
 
 class Params(Section):

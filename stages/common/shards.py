@@ -1,4 +1,5 @@
-"""Pictures in shards: images-00000.npy, ... (about 64 MB each), labels.npy, index.csv, one folder.
+"""Pictures in shards: images-00000.npy, ... (about 64 MB each), labels.npy, index.csv, one folder;
+and values.npy, where every photo has a number, such as an exact age.
 
 `Shards` reads any rows of them; `create` lays them out and `Writer` fills them.
 """
@@ -21,7 +22,8 @@ SHARD_BYTES = 64 * 2**20
 class Shards:
     """One part's pictures; memory holds no more of them than the rows asked for.
 
-    `shape`: (N, H, W, C) ints. `labels`: int64 (N,), indices into list(classes).
+    `shape`: (N, H, W, C) ints. `labels`: int64 (N,), indices into list(classes). `values`: float32
+    (N,), the photos' numbers in their own unit, or None where not every photo has one.
     Raises `UserError` when `folder` is not a whole folder of shards.
     """
 
@@ -31,17 +33,20 @@ class Shards:
             images = [np.load(path, mmap_mode="r") for path in _paths(self.folder)]
             self._files = [path.open("rb", buffering=0) for path in _paths(self.folder)]
             self.labels = np.load(self.folder / "labels.npy")
+            values = self.folder / "values.npy"
+            self.values: np.ndarray | None = np.load(values) if values.exists() else None
         except (OSError, EOFError, ValueError) as error:
             raise UserError(
                 f"{folder} is not a folder of shards ({error}); run `dvc repro`"
             ) from error
         self._offsets = [image.offset for image in images]  # of the pixels in each file
         self._starts = np.cumsum([0, *map(len, images)])  # each shard's first row, and N
-        if self._starts[-1] != len(self.labels):
-            raise UserError(
-                f"{folder} holds {self._starts[-1]} pictures but {len(self.labels)} labels; "
-                "delete it, then run `dvc repro`"
-            )
+        for name, column in (("labels", self.labels), ("values", self.values)):
+            if column is not None and self._starts[-1] != len(column):
+                raise UserError(
+                    f"{folder} holds {self._starts[-1]} pictures but {len(column)} {name}; "
+                    "delete it, then run `dvc repro`"
+                )
         self.shape = (len(self.labels), *images[0].shape[1:])
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """python -m stages.promote age
 
-`data/promote/<task>/champion` is a whole model folder that outlives searches: DVC versions it, so
-a clone that pulls it has the champion even when the last search lost against it.
+`data/promote/<task>/champion` is a whole chain that outlives searches: DVC versions it, so a clone
+that pulls it has the champion even when the last search lost against it.
 """
 
 import logging
@@ -13,7 +13,6 @@ from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.params import load
-from stages.common.shards import Shards
 from stages.common.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
@@ -22,27 +21,49 @@ log = logging.getLogger(__name__)
 def main(task: str) -> None:
     params = load().task(task)
     import_keras()
-    from stages.promote.promote import judge, seen_in_training, sha256, write_json
+    from stages.promote.answers import read_json, seen_in_training
+    from stages.promote.chain_folder import build, keep_others, show_card
+    from stages.promote.exams import examine
+    from stages.promote.history import added, event, read_history
+    from stages.promote.model_card import model_card
+    from stages.promote.promote import sha256, write_json
 
-    splits = read_table(Path(f"data/splits/{task}/splits.csv"))
-    before = Path(f"data/promote/{task}/champion")
-    with new_folder(Path(f"data/promote/{task}")) as out:
+    before = Path("data/promote", task)
+    history = read_history(before)
+    splits = read_table(Path("data/splits", task, "splits.csv"))
+    champion = before / "champion"
+    if not (champion / "chain.json").is_file():
+        if champion.is_dir():
+            log.warning("%s is of an older version, not a whole chain: it is let go", champion)
+        champion = None
+    with new_folder(before) as out:
         candidate = out / "candidate"
-        shutil.copytree(f"data/search/{task}", candidate)
+        build(candidate, task, params)
         shutil.copy(f"reports/{task}/metrics.json", candidate)
         write_table(candidate / "seen.csv", seen_in_training(splits))
-        champion = before if before.is_dir() else None
-        if champion and sha256(champion) == sha256(candidate):
-            shutil.copy(before.parent / "promotion.json", out)
-            candidate.rename(out / "champion")
-            log.info("this network is the champion already")
-            return
-        test = Shards(Path(f"data/shards/{task}/test"))
-        decision = judge(params.promote.margin, candidate, champion, test, splits)
+        network = sha256(candidate)
+        decision, leaderboard = examine(task, params, candidate, champion, splits, history)
+        reigns = champion and sha256(champion) == network
+        if not reigns:
+            trials = read_json(candidate / "trials.json")
+            history = added(history, event(decision.decision, network, trials, decision.reason))
+        card = model_card(
+            candidate,
+            task,
+            decision.decision,
+            decision.reason,
+            [asdict(gate) for gate in decision.gates],
+            read_table(Path("data/raw", task, "manifest.csv")),
+            splits,
+            network,
+        )
+        (candidate / "model_card.md").write_text(card, encoding="utf-8")
         candidate.rename(out / decision.decision)
-        if decision.decision == "challenger":
-            shutil.copytree(before, out / "champion")
+        keep_others(before, out, None if reigns else champion)
         write_json(out / "promotion.json", asdict(decision))
+        write_json(out / "history.json", history)
+        write_table(out / "leaderboard.csv", leaderboard)
+    show_card(task)
     log.info("%s: %s", decision.decision, decision.reason)
 
 

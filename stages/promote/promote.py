@@ -1,120 +1,89 @@
-"""Does the new network take the champion's place? Both are judged by the same code, on the same
-pictures: those of the present test part that the champion has never trained on."""
+"""Does the new network take the champion's place?"""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from stages.common.predict import probabilities
-from stages.common.shards import Shards
+from stages.common.params import Promote
+from stages.promote.answers import Answers
+from stages.promote.gates import (
+    Baseline,
+    Gate,
+    against_baselines,
+    against_champion,
+    by_itself,
+    not_rolled_back,
+)
 
-
-@dataclass(frozen=True)
-class Score:
-    n: int  # pictures judged
-    accuracy: float
-    balanced_accuracy: float
+Exam = dict[str, Answers]  # part ("test", "wild") -> a system's answers
 
 
 @dataclass(frozen=True)
 class Decision:
+    """What promotion.json holds."""
+
     decision: str  # "champion" or "challenger": what the candidate becomes
     reason: str
-    margin: float
-    candidate: Score
-    champion: Score | None  # the present one's, on the same pictures; None: it was not compared
+    gates: list[Gate]
+    candidate: dict[str, dict[str, float | None]]  # part -> metric -> value
+    champion: dict[str, dict[str, float | None]] | None  # None: it was not compared
 
 
 def decide(
-    margin: float,
-    candidate: np.ndarray,
-    champion: np.ndarray | None,
-    labels: np.ndarray,
+    params: Promote,
+    candidate: Exam,
+    champion: Exam | None,
+    evaluation: dict[str, Any],
+    baselines: list[Baseline],
+    *,
     why_not: str = "there was no champion yet",
+    rolled_back: bool = False,
 ) -> Decision:
-    """Compare predicted labels, int (N,), of both with the true `labels`.
+    """The candidate becomes the champion if it passes every gate, else the challenger.
 
-    The candidate needs a balanced accuracy above the champion's by more than `margin`. With no
-    `champion` to compare with it takes the place, and `why_not` says why.
+    `champion`: the present one's answers to some of the candidate's photos, those it has not
+    trained on; None where it cannot be compared, and `why_not` says why: then only the other gates
+    stand. `evaluation`: the candidate's evaluation.json. `rolled_back`: this network was champion
+    and has been taken off its place.
     """
-    new = score(labels, candidate)
-    if champion is None:
-        return Decision("champion", why_not, margin, new, None)
-    old = score(labels, champion)
-    gain = new.balanced_accuracy - old.balanced_accuracy
-    wins = gain > margin
-    reason = (
-        f"balanced accuracy {new.balanced_accuracy:.3f} against the champion's "
-        f"{old.balanced_accuracy:.3f} on the same {new.n} test photos: a gain of {gain:+.3f}, "
-        f"{'above' if wins else 'not above'} the margin of {margin:g}"
+    compared = None
+    if champion:
+        compared = {
+            part: candidate[part].where(np.isin(candidate[part].ids, answers.ids))
+            for part, answers in champion.items()
+        }
+    gates = against_champion(compared, champion, params) if compared else []
+    gates += against_baselines(candidate["test"], baselines) + by_itself(evaluation, params)
+    gates += not_rolled_back(rolled_back)
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        reason = "; ".join(f"{gate.gate}: {gate.about}" for gate in failed)
+    elif champion:
+        reason = gates[0].about
+    else:
+        reason = f"{why_not}, and every other gate is passed"
+    return Decision(
+        "challenger" if failed else "champion",
+        reason,
+        gates,
+        _metrics(compared or candidate),
+        _metrics(champion) if champion else None,
     )
-    return Decision("champion" if wins else "challenger", reason, margin, new, old)
 
 
-def score(labels: np.ndarray, predicted: np.ndarray) -> Score:
-    return Score(
-        len(labels),
-        float(accuracy_score(labels, predicted)),
-        float(balanced_accuracy_score(labels, predicted)),
-    )
-
-
-def judge(
-    margin: float, candidate: Path, champion: Path | None, test: Shards, splits: pd.DataFrame
-) -> Decision:
-    """Score the model folders `candidate` and `champion` (`None`: there is none) on `test`.
-
-    `splits` says who is on the test photos: photos and persons that the champion has trained on
-    (its `seen.csv`) are left out for both, else an old champion would profit from a new split.
-    """
-    import keras
-
-    model = keras.saving.load_model(candidate / "model.keras", compile=False)
-    predicted = probabilities(model, test).argmax(1)
-    labels = np.asarray(test.labels)
-    if champion is None:
-        return decide(margin, predicted, None, labels)
-    if read_json(champion / "classes.json").keys() != read_json(candidate / "classes.json").keys():
-        return decide(margin, predicted, None, labels, "the champion knows other classes")
-    old = keras.saving.load_model(champion / "model.keras", compile=False)
-    if old.input_shape != model.input_shape:
-        takes = f"the champion takes pictures of {old.input_shape[1:]}, not {model.input_shape[1:]}"
-        return decide(margin, predicted, None, labels, takes)
-    unseen = _unseen(test, splits, pd.read_csv(champion / "seen.csv", dtype=str).fillna(""))
-    if not unseen.any():
-        seen = "the champion has trained on every photo of the present test part"
-        return decide(margin, predicted, None, labels, seen)
-    old_predicted = probabilities(old, test).argmax(1)
-    return decide(margin, predicted[unseen], old_predicted[unseen], labels[unseen])
-
-
-def _unseen(test: Shards, splits: pd.DataFrame, seen: pd.DataFrame) -> np.ndarray:
-    """bool (N,): test pictures of which the champion knows neither the photo nor the person."""
-    ids = test.index()["id"]
-    person = ids.map(splits.set_index("id")["person"])
-    group = ids.map(splits.set_index("id")["group"])
-    known = ids.isin(seen["id"]) | (person.ne("") & person.isin(seen["person"]))
-    return ~group.isin(group[known]).to_numpy()
-
-
-def seen_in_training(splits: pd.DataFrame) -> pd.DataFrame:
-    """`id` and `person` of what a network trained on these splits has seen."""
-    return splits.loc[splits["part"].isin(["train", "val"]), ["id", "person"]]
-
-
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _metrics(exam: Exam) -> dict[str, dict[str, float | None]]:
+    return {part: answers.metrics() for part, answers in exam.items()}
 
 
 def write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def sha256(folder: Path) -> str:
     """Which network a model folder holds."""
-    return hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
+    with (folder / "model.keras").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""python -m stages.report.index: every task's section in one file, reports/index.html."""
+"""python -m stages.report.index: every task's section and the findings, in reports/index.html."""
 
 import logging
 from pathlib import Path
@@ -8,13 +8,15 @@ from markupsafe import Markup
 from stages.common.door import enter
 from stages.common.files import new_file
 from stages.common.params import load
+from stages.report.findings import findings
 from stages.report.render import render
 
 log = logging.getLogger(__name__)
 
 
-def index(sections: Path, titles: dict[str, str]) -> str:
-    """The whole page: what `sections`/<task>/ holds, in the order of `titles` (task -> title).
+def index(sections: Path, titles: dict[str, str], found: Path) -> str:
+    """The whole page: what `sections`/<task>/ holds, in the order of `titles` (task -> title), and
+    the findings in the folder `found`.
 
     A task that has no section yet is listed as such.
     """
@@ -28,7 +30,7 @@ def index(sections: Path, titles: dict[str, str]) -> str:
         for task, title in titles.items()
     ]
     style = Markup((Path(__file__).parent / "templates/style.css").read_text(encoding="utf-8"))
-    return render("index.html", tasks=tasks, style=style)
+    return render("index.html", tasks=tasks, findings=findings(found), style=style)
 
 
 def _written(path: Path) -> Markup | None:
@@ -39,7 +41,8 @@ def _written(path: Path) -> Markup | None:
 def main() -> None:
     titles = {name: task.title for name, task in load().tasks.items()}
     with new_file(Path("reports/index.html")) as part:
-        part.write_text(index(Path("data/report"), titles), encoding="utf-8")
+        page = index(Path("data/report"), titles, Path("reports/findings"))
+        part.write_text(page, encoding="utf-8")
     log.info("Open reports/index.html; `make ui` shows every trial in MLflow")
 
 

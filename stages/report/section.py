@@ -13,20 +13,24 @@ import pandas as pd
 from stages.common.params import PARTS, Task
 from stages.common.shards import Shards
 from stages.common.tables import read_table
+from stages.report.answers import answers
 from stages.report.charts import curve_panels
 from stages.report.duplicates import duplicates
+from stages.report.headline import headline, mae_baseline
 from stages.report.photos import REASONS, class_counts, flagged, funnel, set_aside
 from stages.report.pictures import network_input, photo_with_box, png
+from stages.report.promotion import EXAMS, baseline_rows, gates, history, systems
 from stages.report.provenance import provenance
+from stages.report.regression import numbers
 from stages.report.render import render
 from stages.report.search import leaderboard
-from stages.report.verdict import level, verdict
+from stages.report.trust import coverage, reliability, slices
+from stages.report.verdict import verdict
 
 SAMPLES = 12  # classes shown step by step
 FACES = 72  # crops on the contact sheet, shared out among the classes
 FLAGGED = 8  # pictures shown of each quality flag
 COPIES = 24
-MISTAKES = 12  # of each exam
 
 
 def section(facts: dict[str, Any]) -> str:
@@ -48,13 +52,17 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "removed": read_table(data / "splits" / task / "removed.csv"),
     }
     search = _json(data / "search" / task / "trials.json")
-    exams = _json(data / "evaluate" / task / "evaluation.json")["parts"]
-    predictions = pd.read_csv(
-        data / "evaluate" / task / "predictions.csv",
-        dtype={"id": str, "part": str, "label": str, "predicted": str},
-        keep_default_na=False,
-    )
+    evaluation = _json(data / "evaluate" / task / "evaluation.json")
+    kind = evaluation["kind"]
+    predictions = _predictions(data / "evaluate" / task / "predictions.csv")
+    exams = {
+        part: evaluation["parts"][part] | {"mae_baseline": mae_baseline(predictions, part)}
+        for part in EXAMS
+    }
+    baseline = data / "baseline" / task
     promotion = _json(data / "promote" / task / "promotion.json")
+    beside = systems(data / "promote" / task / "leaderboard.csv")
+    tested = tables["splits"][tables["splits"]["part"] == "test"]
     classes = _classes(params.classes)
     aside = set_aside(tables)
     train = Shards(data / "shards" / task / "train")
@@ -62,11 +70,28 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
     return {
         "task": task,
         "title": params.title,
+        "kind": kind,
         "classes": classes,
         "exams": exams,
-        "levels": {part: level(exams[part]) for part in ("test", "wild")},
-        "verdict": verdict(exams["test"], exams["wild"]),
+        "headlines": {part: headline(exams[part]) for part in EXAMS},
+        "verdict": verdict(
+            exams["test"],
+            exams["wild"],
+            people=bool((tested["person"] != "").all()),
+            promotion=promotion,
+            champion=(data / "promote" / task / "champion").is_dir(),
+            systems=beside,
+        ),
         "promotion": promotion,
+        "gates": gates(promotion),
+        "systems": beside,
+        "history": history(_json(data / "promote" / task / "history.json")),
+        "calibration": evaluation["calibration"],
+        "reliability": [reliability(part, exams[part]) for part in EXAMS if exams[part]["n"]],
+        "coverage": coverage(exams),
+        "slices": {part: slices(exams[part]) for part in EXAMS},
+        "numbers": {part: numbers(predictions, part, classes) for part in EXAMS},
+        "answers": {part: answers(data, task, part, predictions) for part in EXAMS},
         "weights": _json(data / "weights" / task / "weights.json"),
         "funnel": funnel(tables),
         "provenance": provenance(tables["manifest"], tables["rejected"]),
@@ -85,10 +110,17 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "search": search,
         "leaderboard": leaderboard(search),
         "charts": curve_panels(search["trials"], search["best"]),
-        "mistakes": {
-            part: _mistakes(data / "faces" / task, part, predictions) for part in ("test", "wild")
-        },
+        "baselines": baseline_rows(
+            _json(baseline / "baselines.json"), read_table(baseline / "predictions.csv")
+        ),
     }
+
+
+def _predictions(path: Path) -> pd.DataFrame:
+    """predictions.csv: `confidence` and p_<class> as numbers, all else as text."""
+    table = read_table(path)
+    sure = [name for name in table if name == "confidence" or name.startswith("p_")]
+    return table.astype(dict.fromkeys(sure, float))
 
 
 def _classes(titles: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -159,23 +191,5 @@ def _copies(train: Shards, index: pd.DataFrame, manifest: pd.DataFrame) -> dict[
     return {"source": source, "each": len(rows), "pictures": pictures}
 
 
-def _mistakes(folder: Path, part: str, predictions: pd.DataFrame) -> dict[str, Any]:
-    """The wrong answers that the network was surest of."""
-    wrong = predictions[(predictions["part"] == part)]
-    wrong = wrong[wrong["label"] != wrong["predicted"]].copy()
-    wrong["sure"] = [row[f"p_{row['predicted']}"] for row in wrong.to_dict("records")]
-    shown = wrong.sort_values("sure", ascending=False, kind="stable")[:MISTAKES]
-    pictures = [
-        {
-            "picture": png(folder / "images" / f"{row.id}.png", 176),
-            "label": row.label,
-            "predicted": row.predicted,
-            "sure": row.sure,
-        }
-        for row in shown.itertuples()
-    ]
-    return {"count": len(wrong), "pictures": pictures}
-
-
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))

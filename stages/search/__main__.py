@@ -16,6 +16,7 @@ from stages.common.errors import UserError
 from stages.common.files import new_folder
 from stages.common.params import Search, load
 from stages.common.shards import Shards
+from stages.common.tables import read_table
 from stages.search import attempts
 from stages.search.mirror import Mirror
 from stages.search.search import digest
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 def main(task: str) -> None:
     params = load().task(task)
     folders = [Path(f"data/shards/{task}/{part}") for part in ("train", "val")]
+    if params.kind == "regression":
+        refuse_unknown_values(task, folders)
     data = [described(folder) for folder in folders]
     scratch: Path | None = None
 
@@ -90,6 +93,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def refuse_unknown_values(task: str, folders: list[Path]) -> None:
+    """Raises `UserError` where there are photos whose number nobody has told."""
+    if all(Shards(folder).values is not None for folder in folders):
+        return
+    splits = Path(f"data/splits/{task}/splits.csv")
+    photos = read_table(splits)
+    lacking = photos.value == ""
+    raise UserError(
+        f"tasks.{task}.kind: regression learns numbers, and {lacking.sum()} of {len(lacking)} "
+        f"photos have none (column `value` of {splits}). Let collect.sources tell it: columns "
+        "'(?P<value>...)' for a folder's file names, a column `value` in a list of addresses, or "
+        "bins for a data set of numbers; or set kind to classification"
+    )
 
 
 def described(folder: Path) -> dict[str, Any]:

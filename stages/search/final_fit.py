@@ -7,12 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from stages.common.batches import Batches
 from stages.common.params import Search
 from stages.common.shards import Shards
 from stages.search import attempts
 from stages.search.attempts import Attempt
-from stages.search.batches import Batches
-from stages.search.search import SearchResult, targets
+from stages.search.search import SearchResult, loss_and_metric, targets
 from stages.search.tuner import normalise
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,12 @@ class Joined:
 
 
 def final_fit(
-    result: SearchResult, params: Search, train: Shards, val: Shards, n_classes: int, scratch: Path
+    result: SearchResult,
+    params: Search,
+    train: Shards,
+    val: Shards,
+    n_classes: int | None,
+    scratch: Path,
 ) -> tuple[keras.Model, Attempt]:
     """The winning network, trained for as many epochs as it took in the search, and what happened.
 
@@ -60,13 +65,11 @@ def final_fit(
     epochs = winner["best_epoch"] + 1
     log.info("final fit: trial %d on train and val, %d epochs", result.best + 1, epochs)
     keras.utils.set_random_seed(params.seed + result.best)
-    model = keras.models.clone_model(result.model)
+    model = result.start()
     normalise(model, train, params.seed + result.best)
-    model.compile(
-        keras.optimizers.Adam(winner["hyperparameters"]["learning_rate"]),
-        "binary_crossentropy" if n_classes == 2 else "categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    loss, metric = loss_and_metric(n_classes)
+    optimizer = keras.optimizers.Adam(winner["hyperparameters"]["learning_rate"])
+    model.compile(optimizer, loss, metrics=[metric])
     joined = Joined(train, val)
     y = np.concatenate([targets(part, n_classes) for part in joined.parts])[joined.rows]
     batches = Batches(

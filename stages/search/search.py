@@ -1,11 +1,14 @@
-"""AutoKeras' `ImageClassifier` search over the training shards, judged on the validation part."""
+"""AutoKeras' `ImageClassifier` or `ImageRegressor` search over the training shards, judged on the
+validation part."""
 
 import hashlib
 import importlib.metadata
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from stages.search import attempts
 from stages.search.attempts import Attempt
 
 if TYPE_CHECKING:
+    import autokeras as ak
     import keras
 
     from stages.search.tuner import Control
@@ -31,9 +35,10 @@ OUTSIDE_TRIALS = {"max_trials", "max_minutes", "workers", "final_fit"}
 
 @dataclass(frozen=True)
 class SearchResult:
-    model: "keras.Model"  # pure Keras: `uint8` pictures in, class probabilities out
+    model: "keras.Model"  # pure Keras: `uint8` pictures in, class probabilities or a number out
     best: int  # the number of the winning trial
     trials: list[Attempt]  # the last attempt at every trial, failed ones too
+    start: "Callable[[], keras.Model]"  # makes the winner as it was before its training
 
 
 def resolve(params: Search, weights: Weights) -> Search:
@@ -43,7 +48,9 @@ def resolve(params: Search, weights: Weights) -> Search:
     from stages.search.imagenet import usable
     from stages.search.space import ALL, SMALL
 
-    blocks = list(ALL if has_gpu() else SMALL) if params.blocks == "auto" else params.blocks
+    blocks = params.blocks
+    if blocks == "auto":
+        blocks = [*(ALL if has_gpu() else SMALL), *(["squeezenet"] if params.pretrained else [])]
     if params.pretrained:
         blocks = usable(blocks, weights)
         if not blocks:
@@ -63,15 +70,17 @@ def digest(*folders: Path) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(params: Search, data: str) -> str:
-    """What the trials of a search depend on: data, parameters, this code, AutoKeras, the backend.
+def fingerprint(params: Search, data: str, kind: str = "classification") -> str:
+    """What the trials of a search depend on: data, parameters, the task's kind, this code,
+    AutoKeras, the backend.
 
     `params` as from `resolve`; the numbers of trials, minutes and workers do not count. `data` as
     from `digest`.
     """
     digest = hashlib.sha256(data.encode())
-    digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode())
-    for code in sorted(Path(__file__).parent.glob("*.py")):
+    digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode() + kind.encode())
+    room = Path(__file__).parent
+    for code in [*sorted(room.glob("*.py")), room.parent / "common/batches.py"]:
         digest.update(code.read_bytes())
     for package in ("autokeras", "keras-tuner", "keras"):
         digest.update(importlib.metadata.version(package).encode())
@@ -83,11 +92,13 @@ def search(
     params: Search,
     train: Shards,
     val: Shards,
-    n_classes: int,
+    n_classes: int | None,
     scratch: Path,
     control: "Control | None" = None,
 ) -> SearchResult | None:
     """Try `params.max_trials` networks and return the one with the best validation objective.
+
+    They tell `n_classes` apart, or, where that is None, learn the numbers of `Shards.values`.
 
     Trials live in `scratch`, which must belong to exactly this search (see `fingerprint`): those
     that ended are kept, an interrupted one is run again, and more are added when `max_trials`
@@ -97,13 +108,11 @@ def search(
     In a worker of several (see `chief`) the result is None: the chief has it.
     Raises `UserError` when there is no trial with a result, `tuner.Outgrown` if `control.recycle`.
     """
-    from stages.search.blocks import ImageClassifier
     from stages.search.space import space
     from stages.search.tuner import Control, Stopped, tuner_class
 
     control = control or Control()
-    classifier = ImageClassifier(
-        num_classes=n_classes,
+    automodel = _automodel(train, n_classes)(
         tuner=tuner_class(
             params.tuner,
             train=train,
@@ -113,7 +122,7 @@ def search(
             scratch=scratch,
             control=control,
             hyperparameters=space(params.blocks, params.pretrained),
-            **_of_this_tuner(params),
+            **_of_this_tuner(params, n_classes),
         ),
         objective=params.objective,
         max_trials=params.max_trials,
@@ -123,10 +132,10 @@ def search(
         project_name=scratch.name,
     )
     try:
-        _fit(classifier, params, train, val, n_classes)
+        _fit(automodel, params, train, val, n_classes)
     except Stopped:
         log.info("the search ends early, as it was told to")
-    if classifier.tuner._is_worker():
+    if automodel.tuner._is_worker():
         return None
     found = attempts.latest(attempts.read(scratch))
     trials = [attempt for attempt in found if attempt["trial"] < params.max_trials]
@@ -135,11 +144,16 @@ def search(
         raise UserError(_no_result(trials))
     pick = max if params.objective == "val_accuracy" else min
     best = pick(scored, key=lambda trial: trial["score"])["trial"]
-    classifier.tuner.precision = "float32"  # people's laptops are to run it
+    automodel.tuner.precision = "float32"  # people's laptops are to run it
     with warnings.catch_warnings():  # the optimizer's state is of no use any more
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-        model = classifier.tuner.load_model(classifier.tuner.trial(best))
-    return SearchResult(pure_keras(model), best, trials)
+        model = automodel.tuner.load_model(automodel.tuner.trial(best))
+    hyperparameters = automodel.tuner.trial(best).hyperparameters
+
+    def start() -> "keras.Model":
+        return pure_keras(automodel.tuner._try_build(hyperparameters))
+
+    return SearchResult(pure_keras(model), best, trials, start)
 
 
 def _no_result(trials: list[Attempt]) -> str:
@@ -150,20 +164,40 @@ def _no_result(trials: list[Attempt]) -> str:
     return f"all {len(failed)} trials failed; the search has no model:\n{errors}"
 
 
-def _of_this_tuner(params: Search) -> dict[str, Any]:
+def _automodel(train: Shards, n_classes: int | None) -> "Callable[..., ak.AutoModel]":
+    """AutoKeras' class for the task, with what it has to know of the targets."""
+    if n_classes is not None:
+        from stages.search.blocks import ImageClassifier
+
+        return partial(ImageClassifier, num_classes=n_classes)
+    from stages.search.regressor import ImageRegressor
+
+    loss, metric = loss_and_metric(n_classes)
+    offset, scale = float(train.values.mean()), float(train.values.std())
+    if not scale:
+        raise UserError(f"{train.folder}: all photos have the value {offset:g}; nothing to learn")
+    return partial(ImageRegressor, offset=offset, scale=scale, loss=loss, metrics=[metric])
+
+
+def _of_this_tuner(params: Search, n_classes: int | None) -> dict[str, Any]:
     from stages.search.space import seeds
 
     if params.tuner == "greedy":
-        return {"initial_hps": seeds(params.blocks, params.pretrained)}
+        first = seeds(params.blocks, params.pretrained)
+        if n_classes is None:  # AutoKeras names hyperparameters after the head
+            first = [{k.replace("classification", "regression"): s[k] for k in s} for s in first]
+        return {"initial_hps": first}
     if params.tuner == "hyperband":
         return {"max_epochs": params.max_epochs}
     return {}
 
 
-def _fit(classifier: Any, params: Search, train: Shards, val: Shards, n_classes: int) -> None:
+def _fit(
+    automodel: "ak.AutoModel", params: Search, train: Shards, val: Shards, n_classes: int | None
+) -> None:
     import keras
 
-    classifier.fit(
+    automodel.fit(
         # The tuner trains from the shards. AutoKeras just looks at shapes and types, so it gets
         # arrays of the right shape that take no memory.
         np.broadcast_to(np.uint8(0), train.shape),
@@ -182,9 +216,20 @@ def _fit(classifier: Any, params: Search, train: Shards, val: Shards, n_classes:
     )
 
 
-def targets(shards: Shards, n_classes: int) -> np.ndarray:
-    """Labels as AutoKeras takes them without encoding them again: 0/1 for two classes, else
+def loss_and_metric(n_classes: int | None) -> tuple[str, str]:
+    """By the names that Keras has for them."""
+    if n_classes is None:
+        return "mse", "mae"
+    return "binary_crossentropy" if n_classes == 2 else "categorical_crossentropy", "accuracy"
+
+
+def targets(shards: Shards, n_classes: int | None) -> np.ndarray:
+    """What the network is to say of each picture: (N, 1) values where `n_classes` is None.
+
+    Else labels as AutoKeras takes them without encoding them again: 0/1 for two classes, else
     one-hot; so output k of the network is class k, whichever labels happen to be present."""
+    if n_classes is None:
+        return shards.values[:, None]
     labels = np.asarray(shards.labels)
     if n_classes == 2:
         return labels[:, None]

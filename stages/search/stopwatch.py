@@ -2,7 +2,7 @@
 
 import time
 
-from stages.search.batches import Batches
+from stages.common.batches import Batches
 
 
 class Stopwatch:

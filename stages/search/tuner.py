@@ -25,12 +25,12 @@ from autokeras.utils import utils as ak_utils
 from keras_tuner.errors import FailedTrialError, FatalError
 from tqdm import tqdm
 
+from stages.common.batches import Batches
 from stages.common.files import new_file
 from stages.common.shards import Shards
 from stages.search import attempts, chief, hardware
 from stages.search.attempts import Attempt
-from stages.search.batches import Batches
-from stages.search.space import CONV, HEAD_DROPOUT
+from stages.search.space import CONV
 from stages.search.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
@@ -299,8 +299,8 @@ class _FromShards:
 
     def _tell(self, row: dict[str, float]) -> None:
         """An epoch's results, beside the bar in a terminal or as a line of a log file."""
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        metrics = ", ".join(f"{name} {row[name]:.4f}" for name in names)
+        names = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae")
+        metrics = ", ".join(f"{name} {row[name]:.4f}" for name in names if name in row)
         epoch = f"epoch {row['epoch'] + 1} of at most {self.hypermodel.epochs}"
         if not self.bar.disable:
             self.bar.set_postfix_str(f"{epoch}: {metrics}; {self._so_far()}", refresh=False)
@@ -354,8 +354,9 @@ def readable(hyperparameters: Any) -> dict[str, Any]:
         if hyperparameters.is_active(p) and p.name in hyperparameters.values
     }
     short = {name.split("/")[-1]: v for name, v in values.items() if "/filters_" not in name}
-    if HEAD_DROPOUT in values:  # the one short name that a block and the head share
-        short["head_dropout"] = values[HEAD_DROPOUT]
+    head_dropout = next((name for name in values if name.endswith("_head_1/dropout")), None)
+    if head_dropout:  # the one short name that a block and the head share
+        short["head_dropout"] = values[head_dropout]
         short.pop("dropout")
         if CONV + "dropout" in values:
             short["dropout"] = values[CONV + "dropout"]

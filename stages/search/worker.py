@@ -34,14 +34,15 @@ def main(task: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # KerasTuner's prints are for its developers
     params = load()
     train, val = (Shards(Path(f"data/shards/{task}/{part}")) for part in ("train", "val"))
-    import_keras()
+    keras = import_keras()
     from stages.search.chief import AGAIN
     from stages.search.search import fingerprint, resolve, search
     from stages.search.tuner import Control, Outgrown
 
-    classes = params.task(task).classes
+    kind = params.task(task).kind
+    n_classes = None if kind == "regression" else len(params.task(task).classes)
     resolved = resolve(params.task(task).search, params.weights)
-    search_id = fingerprint(resolved, os.environ["SEARCH_DATA"])
+    search_id = fingerprint(resolved, os.environ["SEARCH_DATA"], kind)
     scratch = Path(f".search/{task}/{search_id}")
     scratch.mkdir(parents=True, exist_ok=True)
     print(
@@ -53,7 +54,7 @@ def main(task: str) -> None:
     control = Control(recycle=True)
     threading.Thread(target=listen, args=(control,), daemon=True).start()
     try:
-        result = search(resolved, train, val, len(classes), scratch, control)
+        result = search(resolved, train, val, n_classes, scratch, control)
     except Outgrown:
         sys.exit(AGAIN)
     if not result:
@@ -62,13 +63,15 @@ def main(task: str) -> None:
     if resolved.final_fit and not control.stop:
         from stages.search.final_fit import final_fit
 
-        model, record = final_fit(result, resolved, train, val, len(classes), scratch)
+        model, record = final_fit(result, resolved, train, val, n_classes, scratch)
     with new_folder(scratch / "result") as out:
-        model.save(out / "model.keras")
+        # As a new model, that the optimizer's state, twice the size of the weights, stays out.
+        keras.Model(model.inputs, model.outputs).save(out / "model.keras")
         with (out / "architecture.txt").open("w", encoding="utf-8") as file:
             model.summary(print_fn=lambda line: file.write(line + "\n"))
         content = {
             "search_id": search_id,
+            "kind": kind,
             "objective": resolved.objective,
             "best": result.best,
             "stopped": control.stop,

@@ -60,6 +60,18 @@ def everything(folder) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+def test_numbers_are_written_where_every_photo_has_one(serial, photos, tmp_path):
+    splits, images = photos
+    splits["value"] = [f"{n}.5" for n in range(len(splits))]
+    splits.loc[splits["part"] == "test", "value"] = ["1", "", "2", "3"]
+    augment(splits, images, tmp_path / "out", params(), CLASSES)
+    parts = {part: Shards(tmp_path / "out" / part).values for part in ("train", "val", "test")}
+    assert parts["train"].dtype == np.float32
+    np.testing.assert_array_equal(parts["train"], np.tile(np.arange(10) + 0.5, 5))
+    np.testing.assert_array_equal(parts["val"], np.arange(10, 14) + 0.5)
+    assert parts["test"] is None
+
+
 def test_train_is_copied_and_the_rest_is_the_plain_resize(serial, photos, tmp_path):
     splits, images = photos
     augment(splits, images, tmp_path / "out", params(), CLASSES)

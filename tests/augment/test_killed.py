@@ -26,7 +26,7 @@ def project(tmp_path):
     shutil.copytree(REPO / "stages", tmp_path / "stages")
     params = tiny_params()
     params["tasks"][TASK]["augment"] |= {"copies": 200, "size": 16}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True), "utf-8")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
     rows = [
         (f"{number:016x}", list(CLASSES)[number % 3], part)
         for number, part in enumerate(["train"] * 320 + ["val"] * 3 + ["test"] * 3)

@@ -318,7 +318,7 @@ def project(tmp_path):
 
     def write(**collect):
         content["tasks"][task]["collect"] |= collect
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
         write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
         return subprocess.run(
             [sys.executable, "-m", "stages.collect", task],

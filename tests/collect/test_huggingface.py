@@ -156,6 +156,7 @@ def test_photos_of_the_hub(ask, hub):
         {"bins": {"cool": [0, 1]}, "dataset": "me/nothing"},
     )
     assert isinstance(by_label, list), by_label
+    assert isinstance(by_bin, list), by_bin
     # The first two of each class, with what is known of them.
     assert [(row["name"][-1], row["label"], row["person"]) for row in by_label] == [
         ("0", "cool", "p0"), ("1", "warm", "p0"), ("2", "cool", "p1"), ("3", "warm", "p1"),
@@ -171,6 +172,8 @@ def test_photos_of_the_hub(ask, hub):
         "the data set holds no picture in this row",
         "not a jpg, png or webp picture",
     ]
+    assert [row.get("value") for row in by_bin[:3]] == ["0", "10", "60"]
+    assert not any("value" in row for row in by_label)
     assert "key.label: 'me/faces' has no column 'years'; its columns are image, age" in no_column
     assert "key.labels: 'cold' is no class" in no_class
     assert "cannot read 'me/faces' (test, main)" in no_split

@@ -25,7 +25,7 @@ def refused(tmp_path):
         else:
             section[keys[-1]] = value
         path = tmp_path / "params.yaml"
-        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "utf-8")
         with pytest.raises(UserError) as error:
             load(path)
         return str(error.value)

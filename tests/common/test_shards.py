@@ -82,3 +82,8 @@ def test_says_when_a_folder_is_none(tmp_path):
     np.save(tmp_path / "labels.npy", np.zeros(2, np.int64))
     with pytest.raises(UserError, match=r"3 pictures but 2 labels"):
         Shards(tmp_path)
+    np.save(tmp_path / "labels.npy", np.zeros(3, np.int64))
+    assert Shards(tmp_path).values is None
+    np.save(tmp_path / "values.npy", np.zeros(4, np.float32))
+    with pytest.raises(UserError, match=r"3 pictures but 4 values"):
+        Shards(tmp_path)

@@ -2,6 +2,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.evaluate.evaluate import evaluate, headline
@@ -12,11 +13,12 @@ CLASSES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2])
 CALLED = np.array([0, 0, 1, 0, 1, 2, 2])
 SURE = np.where(np.eye(3)[CALLED] == 1, 0.8, 0.1)
+GROUPS = np.array(["p", "p", "q", "r", "s", "s", "t"])
 
 
 def test_values_worked_out_by_hand():
-    result = evaluate(LABELS, SURE, CLASSES)
-    assert result["n"] == 7
+    result = evaluate(LABELS, SURE, CLASSES, GROUPS, ordered=True)
+    assert result["n"] == 7 and result["groups"] == 5
     assert result["accuracy"] == pytest.approx(5 / 7)
     assert result["baseline_accuracy"] == pytest.approx(4 / 7)  # always a
     assert result["balanced_accuracy"] == pytest.approx((3 / 4 + 1 / 2 + 1) / 3)
@@ -27,24 +29,21 @@ def test_values_worked_out_by_hand():
     # f1: a 2*3/(4+3), b 1/2, c 2*1/(1+2)
     assert result["macro_f1"] == pytest.approx((6 / 7 + 1 / 2 + 2 / 3) / 3)
     assert result["log_loss"] == pytest.approx(-(5 * math.log(0.8) + 2 * math.log(0.1)) / 7)
+    assert result["group_error"] == pytest.approx(2 / 7)
+    assert result["ece"] == pytest.approx(0.8 - 5 / 7)
+    assert result["reliability"] == [
+        {"confidence": pytest.approx(0.8), "accuracy": pytest.approx(5 / 7), "n": 7}
+    ]
+    assert [result["accuracy_low"], result["accuracy_high"]] == result["intervals"]["accuracy"]
     assert result["note"] is None
 
 
-def test_the_interval_is_wilsons():
-    result = evaluate(LABELS, SURE, CLASSES)
-    n, p, z = 7, 5 / 7, 1.959964
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert result["accuracy_low"] == pytest.approx(middle - half, abs=1e-5)
-    assert result["accuracy_high"] == pytest.approx(middle + half, abs=1e-5)
-
-
 def test_one_planted_wrong_answer_is_counted_once():
-    right = evaluate(LABELS, np.eye(3)[LABELS], CLASSES)
+    right = evaluate(LABELS, np.eye(3)[LABELS], CLASSES, GROUPS)
     assert right["accuracy"] == right["balanced_accuracy"] == right["macro_f1"] == 1
     planted = LABELS.copy()
     planted[6] = 0  # the one c, called a
-    wrong = evaluate(LABELS, np.eye(3)[planted], CLASSES)
+    wrong = evaluate(LABELS, np.eye(3)[planted], CLASSES, GROUPS)
     assert wrong["accuracy"] == pytest.approx(6 / 7)
     assert wrong["per_class"]["c"]["recall"] == 0
     assert wrong["per_class"]["c"]["precision"] is None  # never called c
@@ -52,7 +51,8 @@ def test_one_planted_wrong_answer_is_counted_once():
 
 
 def test_a_class_without_pictures_is_said_and_left_out_of_the_means():
-    result = evaluate(LABELS[:6], SURE[:6], CLASSES)  # no c, though one picture is called c
+    # no c, though one picture is called c
+    result = evaluate(LABELS[:6], SURE[:6], CLASSES, GROUPS[:6])
     assert result["note"] == "this part has no pictures of c"
     assert result["per_class"]["c"]["recall"] is None
     assert result["per_class"]["c"]["precision"] == 0
@@ -60,22 +60,63 @@ def test_a_class_without_pictures_is_said_and_left_out_of_the_means():
 
 
 def test_an_empty_part_has_a_reason_instead_of_numbers():
-    result = evaluate(np.empty(0, np.int64), np.empty((0, 3), np.float32), CLASSES)
-    assert result["n"] == 0
-    assert result["accuracy"] is None and result["log_loss"] is None
+    result = evaluate(np.empty(0, np.int64), np.empty((0, 3)), CLASSES, np.empty(0), ordered=True)
+    assert result["n"] == result["groups"] == 0
+    assert result["accuracy"] is None and result["log_loss"] is None and result["qwk"] is None
+    assert result["coverage"] == [] and result["unsure"]["coverage"] is None
     assert result["note"] == "this part has no pictures"
     assert headline(result)["recall"] == {"a": None, "b": None, "c": None}
 
 
-@pytest.mark.parametrize("n", [0, 6, 7])
-def test_results_are_valid_json(n):
-    json.dumps(evaluate(LABELS[:n], SURE[:n], CLASSES), allow_nan=False)
+@pytest.mark.parametrize("n", [0, 1, 6, 7])
+def test_results_are_valid_json_with_the_same_keys(n):
+    numbers = {"values": np.arange(n) * 1.0, "predicted_values": np.ones(n)}
+    result = evaluate(LABELS[:n], SURE[:n], CLASSES, GROUPS[:n], ordered=True, **numbers)
+    json.dumps([result, headline(result)], allow_nan=False)
+    every = evaluate(LABELS, SURE, CLASSES, GROUPS, ordered=True, values=LABELS * 1.0,
+                     predicted_values=CALLED * 1.0)  # fmt: skip
+    assert set(result) == set(every)
+    assert set(headline(result)) == set(headline(every))
+
+
+def test_an_unsure_network_answers_fewer_and_better():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.55, 0.45], [0.45, 0.55]])
+    result = evaluate(
+        np.array([0, 0, 1, 1]), probabilities, ["a", "b"], np.arange(4), unsure_below=0.6
+    )
+    assert result["unsure"] == {
+        "threshold": 0.6, "coverage": 0.5, "n": 2, "accuracy": 1.0,
+        "low": pytest.approx(0.025 ** (1 / 2)), "high": 1.0,
+    }  # fmt: skip
+    curve = {row["coverage"]: row["accuracy"] for row in result["coverage"]}
+    assert curve == {1.0: 0.75, 0.5: 1.0, 0.25: 1.0}  # two are equally sure: both or none
+    nobody = evaluate(
+        np.array([0, 0, 1, 1]), probabilities, ["a", "b"], np.arange(4), unsure_below=0.95
+    )
+    assert nobody["unsure"]["coverage"] == 0 and nobody["unsure"]["accuracy"] is None
+
+
+def test_the_mean_absolute_error_needs_every_number():
+    values = np.array([1.0, 2, 3, 4, 5, 6, 7])
+    numbers = {"values": values, "predicted_values": values + 2}
+    result = evaluate(LABELS, SURE, CLASSES, GROUPS, **numbers)
+    assert result["mae"] == 2 and result["intervals"]["mae"] == [2, 2]
+    values[3] = np.nan
+    assert evaluate(LABELS, SURE, CLASSES, GROUPS, **numbers)["mae"] is None
 
 
 def test_tables():
-    table = prediction_table(["x", "y"], "test", LABELS[[2, 5]], SURE[[2, 5]], CLASSES)
-    assert list(table) == ["id", "part", "label", "predicted", "p_a", "p_b", "p_c"]
-    assert list(table.iloc[0]) == ["x", "test", "a", "b", 0.1, 0.8, 0.1]
+    photos = pd.DataFrame({"id": ["x", "y"], "group": ["p", "q"], "value": ["17", ""]})
+    found = SURE[[2, 5]] - [[0, 0, 0], [0, 0, 0.3]]
+    table = prediction_table(
+        photos, "test", LABELS[[2, 5]], found, CLASSES, unsure_below=0.6, predicted_values=None
+    )
+    assert list(table) == [
+        "id", "part", "label", "predicted", "confidence", "answer", "group", "value",
+        "predicted_value", "p_a", "p_b", "p_c",
+    ]  # fmt: skip
+    assert list(table.iloc[0]) == ["x", "test", "a", "b", 0.8, "b", "p", "17", "", 0.1, 0.8, 0.1]
+    assert table["answer"][1] == "unsure" and table["predicted"][1] == "c"
     assert confusion_table(table, "test").to_dict("list") == {
         "actual": ["a", "b"],
         "predicted": ["b", "c"],
@@ -84,13 +125,14 @@ def test_tables():
     assert confusion_table(table, "wild").empty
 
 
-def test_curves_are_the_winning_trials():
+@pytest.mark.parametrize("metric", ["accuracy", "mae"])
+def test_curves_are_the_winning_trials(metric):
     def row(epoch, loss):
         return {"epoch": epoch, "time_ms": 1, "loss": loss, "val_loss": loss + 1,
-                "accuracy": 0.5, "val_accuracy": 0.25}  # fmt: skip
+                metric: 0.5, f"val_{metric}": 0.25}  # fmt: skip
 
     trials = [{"trial": 0, "epochs": [row(0, 9)]}, {"trial": 1, "epochs": [row(0, 3), row(1, 2)]}]
     table = curves({"best": 1, "trials": trials})
-    assert list(table) == ["trial", "epoch", "loss", "val_loss", "accuracy", "val_accuracy"]
+    assert list(table) == ["trial", "epoch", "loss", "val_loss", metric, f"val_{metric}"]
     assert table["trial"].tolist() == [1, 1]
     assert table["val_loss"].tolist() == [4, 3]

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from stages.common import shards
+from stages.common.errors import UserError
+from stages.common.images import read_png, write_png
 from stages.common.params import load
 from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
@@ -51,38 +53,78 @@ def one_colour_network(keras, head):
     return model
 
 
+def a_number_network(keras):
+    """Says how bright a picture is, 0 to 255, and 10 more."""
+    inputs = keras.Input((8, 8, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(inputs)
+    layer = keras.layers.Dense(1)
+    model = keras.Model(inputs, layer(mean))
+    layer.set_weights([np.full((3, 1), 1 / 3), np.array([10.0])])
+    return model
+
+
+def ids_of(part, n):
+    return [f"{part}{i:012}" for i in range(n)]
+
+
 def write_part(folder, labels, levels):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shards.create(folder, (len(labels), 8, 8, 3))
     pictures = np.stack([np.full((8, 8, 3), v, np.uint8) for v in levels]) if len(levels) else []
     with shards.Writer(folder) as writer:
         writer.write(0, pictures)
     np.save(folder / "labels.npy", np.array(labels, np.int64))
-    rows = "".join(f"{i:016},0\n" for i in range(len(labels)))
+    rows = "".join(f"{id},0\n" for id in ids_of(folder.name, len(labels)))
     (folder / "index.csv").write_text("id,copy\n" + rows)
+
+
+def write_photos(data, task, counts, values):
+    """What the stages before know of each photo: every third has a blurred face."""
+    ids = [id for part, n in counts.items() for id in ids_of(part, n)]
+    for folder in ("splits/{}", "raw/{}", "faces/{}", "mattes/{}/images"):
+        (data / folder.format(task)).mkdir(parents=True)
+    splits = [f"{id},group-{id},{values.get(id, '')}" for id in ids]
+    manifest = [f"{id},folder" for id in ids]
+    faces = [f"{id},1,{'' if number % 3 else 'blur'}" for number, id in enumerate(ids)]
+    for path, header, rows in (
+        ("splits/{}/splits.csv", "id,group,value", splits),
+        ("raw/{}/manifest.csv", "id,source", manifest),
+        ("faces/{}/faces.csv", "id,faces,flags", faces),
+        ("mattes/{}/mattes.csv", "id,flags", [f"{id}," for id in ids]),
+    ):
+        (data / path.format(task)).write_text("\n".join([header, *rows, ""]))
+    alpha = np.zeros((16, 16, 4), np.uint8)
+    alpha[:8, :, 3] = 255
+    for id in ids:
+        write_png(data / "mattes" / task / "images" / f"{id}.png", alpha)
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, keras):
     """A function that lays out a task's files; the network answers by brightness."""
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)
 
-    def lay_out(task, parts):
+    def lay_out(task, parts, *, model=None, trials=TRIALS, values=None, **params):
         classes = CLASSES[task]
-        params["tasks"][task]["classes"] = {name: name.upper() for name in classes}
+        section = content["tasks"][task]
+        section["classes"] = {name: name.upper() for name in classes}
+        section["evaluate"] = {"unsure_below": 0.4, "slices": ["flags", "source", "faces"]}
+        section |= params
         (tmp_path / "params.yaml").write_text(
-            yaml.safe_dump(params, sort_keys=False), encoding="utf-8"
+            yaml.safe_dump(content, sort_keys=False), encoding="utf-8"
         )
         search = tmp_path / "data/search" / task
-        search.mkdir(parents=True)
+        search.mkdir(parents=True, exist_ok=True)
         head = 1 if len(classes) == 2 else len(classes)
-        one_colour_network(keras, head).save(search / "model.keras")
-        (search / "trials.json").write_text(json.dumps(TRIALS))
+        (model or one_colour_network(keras, head)).save(search / "model.keras")
+        (search / "trials.json").write_text(json.dumps(trials))
         titles = load().task(task).classes
         (search / "classes.json").write_text(json.dumps(titles))
         for part, (labels, levels) in parts.items():
             write_part(tmp_path / "data/shards" / task / part, labels, levels)
+        counts = {part: len(labels) for part, (labels, _) in parts.items()}
+        write_photos(tmp_path / "data", task, counts, values or {})
 
     return lay_out
 
@@ -107,8 +149,16 @@ def test_a_softmax_network_end_to_end(project):
     predictions = read_table("data/evaluate/age/predictions.csv")
     assert list(predictions["part"]) == ["val"] + ["test"] * 4
     last = predictions.iloc[-1]
-    assert (last["id"], last["label"], last["predicted"]) == (f"{3:016}", "minor", "senior")
+    assert (last["id"], last["label"], last["predicted"]) == (f"test{3:012}", "minor", "senior")
+    assert last["answer"] == "senior" and last["group"] == f"group-test{3:012}"
+    assert last["value"] == last["predicted_value"] == ""
     assert float(last["p_senior"]) > 0.9
+    maps = read_table("data/evaluate/age/explanations/maps.csv")
+    assert set(maps["id"]) == set(ids_of("test", 4)) and set(maps["part"]) == {"test"}
+    assert read_png(f"data/evaluate/age/explanations/test{3:012}.png").shape == (8, 8)
+    test = evaluation["parts"]["test"]
+    assert evaluation["ordered"] and test["qwk"] == pytest.approx(metrics["test"]["qwk"], abs=1e-4)
+    assert test["explanations"]["n"] == 4
     assert list(read_table("data/evaluate/age/curves.csv")["val_loss"]) == ["1.5"]
     assert len(read_table("data/evaluate/age/confusion_test.csv")) == 4
     assert read_table("data/evaluate/age/confusion_wild.csv").empty
@@ -133,3 +183,102 @@ def test_more_pictures_than_a_batch_stay_in_order(project):
     project("tone", {"val": ([0], [0]), "test": (labels, levels), "wild": ([], [])})
     main("tone")
     assert read_json("reports/tone/metrics.json")["test"]["accuracy"] == 1
+
+
+def test_a_slice_is_the_photos_of_a_flag(project):
+    labels = [0] * 15 + [1] * 15
+    levels = [20 if label == 0 else 240 for label in labels]
+    for blurred in range(0, 30, 3):  # a blurred photo is always answered wrongly
+        levels[blurred] = 260 - levels[blurred]
+    project("tone", {"val": ([], []), "test": (labels, levels), "wild": ([], [])})
+    main("tone")
+    (row,) = read_json("data/evaluate/tone/evaluation.json")["parts"]["test"]["slices"]
+    assert (row["column"], row["value"], row["n"], row["gap"]) == ("flags", "blur", 10, -1)
+    assert row["gap_high"] < -0.5
+
+
+def test_an_unknown_slice_is_refused_before_anything_runs(project):
+    both = [0, 1], [20, 240]
+    project(
+        "tone",
+        {"val": both, "test": both, "wild": both},
+        evaluate={"unsure_below": 0.5, "slices": ["gender"]},
+    )
+    with pytest.raises(UserError, match="tasks.tone.evaluate.slices: 'gender'"):
+        main("tone")
+    assert not Path("data/evaluate").exists()
+
+
+def test_test_labels_decide_nothing(project):
+    """Their permutation changes no answer, no probability, no threshold, no calibration."""
+    rng = np.random.default_rng(0)
+    levels = {part: rng.integers(0, 256, 40) for part in ("val", "test", "wild")}
+    labels = {part: (level // 64 + rng.integers(0, 2, 40)) % 4 for part, level in levels.items()}
+    parts = {part: (labels[part], levels[part]) for part in levels}
+    project("age", parts)
+    main("age")
+    first = read_table("data/evaluate/age/predictions.csv")
+    calibration = Path("data/evaluate/age/calibration.json").read_bytes()
+    assert json.loads(calibration)["temperature"] != 1
+    for part in ("test", "wild"):
+        permuted = rng.permutation(labels[part])
+        assert (permuted != labels[part]).any()
+        write_part(Path("data/shards/age") / part, permuted, levels[part])
+    main("age")
+    second = read_table("data/evaluate/age/predictions.csv")
+    assert not first["label"].equals(second["label"])
+    assert first.drop(columns="label").equals(second.drop(columns="label"))
+    assert Path("data/evaluate/age/calibration.json").read_bytes() == calibration
+
+
+def test_a_final_fit_leaves_val_alone(project):
+    both = [0, 1, 2, 3], [30, 100, 160, 220]
+    trials = TRIALS | {"final_fit": {"seconds": 3}}
+    project("age", {"val": both, "test": both, "wild": both}, trials=trials)
+    main("age")
+    evaluation = read_json("data/evaluate/age/evaluation.json")
+    assert set(evaluation["parts"]) == {"test", "wild"}
+    assert evaluation["calibration"]["temperature"] == 1
+    assert "trained on val too" in evaluation["calibration"]["note"]
+    assert set(read_table("data/evaluate/age/predictions.csv")["part"]) == {"test", "wild"}
+
+
+def test_a_number_and_its_groups(project, keras):
+    """In test and wild the network says 3 more than the true age."""
+    true = {"val": [5, 25, 45, 65, 15], "test": [15, 25, 45, 70], "wild": [30]}
+    parts = {
+        part: ([(age > 18) + (age > 39) + (age > 59) for age in ages], [age - 7 for age in ages])
+        for part, ages in true.items()
+        if part != "val"
+    }
+    parts["val"] = [0, 1, 2, 3, 0], [0, 20, 38, 50, 1]
+    values = {
+        id: age
+        for part, ages in true.items()
+        for id, age in zip(ids_of(part, 9), ages, strict=False)
+    }
+    del values[ids_of("wild", 1)[0]]
+    trial = TRIALS["trials"][0] | {"epochs": [{"epoch": 0, "loss": 9.0, "val_loss": 8.0,
+                                               "mae": 3.0, "val_mae": 2.0}]}  # fmt: skip
+    project(
+        "age",
+        parts,
+        model=a_number_network(keras),
+        trials=TRIALS | {"trials": [trial]},
+        values=values,
+        kind="regression",
+    )
+    main("age")
+    evaluation = read_json("data/evaluate/age/evaluation.json")
+    errors = np.array([10 - 5, 30 - 25, 48 - 45, 60 - 65, 11 - 15])
+    assert evaluation["calibration"]["sigma"] == pytest.approx(np.sqrt((errors**2).mean()))
+    assert evaluation["calibration"]["before"] is None
+    assert evaluation["parts"]["test"]["mae"] == pytest.approx(3)
+    assert evaluation["parts"]["wild"]["mae"] is None  # its number is not known
+    assert read_json("reports/age/metrics.json")["test"]["mae"] == pytest.approx(3)
+    test = read_table("data/evaluate/age/predictions.csv").query("part == 'test'")
+    assert list(test["predicted_value"].astype(float)) == [18, 28, 48, 73]
+    assert list(test["value"]) == ["15", "25", "45", "70"]
+    assert list(test["predicted"]) == ["minor", "young", "middle", "senior"]
+    assert list(test["p_minor"].astype(float) > 0.4) == [True, False, False, False]
+    assert "val_mae" in read_table("data/evaluate/age/curves.csv")

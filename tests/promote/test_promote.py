@@ -1,119 +1,209 @@
+"""The stage on a small task: networks come and go, the files say who is what."""
+
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from stages.common.shards import Shards
-from stages.promote.promote import decide, judge, seen_in_training
+from stages.promote.__main__ import main
+from tests.promote.mini import CLASSES, REPO, TASK, write, write_network
 
-LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-RIGHT = LABELS.copy()
-HALF = np.array([0, 0, 1, 1, 1, 1, 0, 0])
-ONE_CLASS = np.zeros(8, int)
+FOLDER = Path("data/promote", TASK)
 
 
-def test_the_first_candidate_is_the_champion():
-    decision = decide(0.0, HALF, None, LABELS)
-    assert (decision.decision, decision.champion) == ("champion", None)
-    assert decision.candidate.balanced_accuracy == 0.5
+def promotion():
+    return json.loads((FOLDER / "promotion.json").read_text())
 
 
-@pytest.mark.parametrize(
-    ("candidate", "champion", "margin", "expected"),
-    [
-        (RIGHT, HALF, 0.0, "champion"),
-        (RIGHT, HALF, 0.49, "champion"),
-        (RIGHT, HALF, 0.5, "challenger"),  # the margin must be exceeded, not met
-        (HALF, RIGHT, 0.0, "challenger"),
-        (RIGHT, RIGHT, 0.0, "challenger"),  # as good is no reason to change
-        (ONE_CLASS, HALF, 0.0, "challenger"),  # the majority class wins nothing: 0.5 balanced
-    ],
-)
-def test_a_champion_is_dethroned_only_by_more_than_the_margin(
-    candidate, champion, margin, expected
-):
-    decision = decide(margin, candidate, champion, LABELS)
-    assert decision.decision == expected
-    assert f"{decision.candidate.balanced_accuracy:.3f}" in decision.reason
+def gates():
+    return {gate["gate"]: gate for gate in promotion()["gates"]}
 
 
-SIDE = 8
+def history():
+    return [e["event"] for e in json.loads((FOLDER / "history.json").read_text())]
 
 
-def write_model(folder, knows):
-    """A network that answers the brightness of the pixel (0, `knows`): right if that is 0."""
-    import keras
-
-    folder.mkdir()
-    kernel = np.zeros((SIDE * SIDE, 2), np.float32)
-    kernel[knows] = (-1, 1)
-    dense = keras.layers.Dense(2, activation="softmax")
-    model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), keras.layers.Flatten(), dense])
-    dense.set_weights([kernel, np.array([100.0, -100.0], np.float32)])
-    model.save(folder / "model.keras")
-    (folder / "classes.json").write_text(json.dumps({"dim": "dim", "bright": "bright"}))
-    pd.DataFrame({"id": [], "person": []}).to_csv(folder / "seen.csv", index=False)
-    return folder
+def roles():
+    return {path.name for path in FOLDER.iterdir() if path.is_dir()}
 
 
-@pytest.fixture
-def test_part(tmp_path):
-    """8 pictures; pixel (0, 0) tells the class, pixel (0, 1) tells it for the last four only."""
-    folder = tmp_path / "test"
-    folder.mkdir()
-    images = np.zeros((8, SIDE, SIDE, 1), np.uint8)
-    images[:, 0, 0, 0] = LABELS * 200
-    images[:, 0, 1, 0] = np.array([1, 1, 0, 1, 1, 1, 1, 1]) * 200
-    np.save(folder / "images-00000.npy", images)
-    np.save(folder / "labels.npy", LABELS)
-    ids = [f"photo{i}" for i in range(8)]
-    pd.DataFrame({"id": ids}).to_csv(folder / "index.csv", index=False)
-    splits = pd.DataFrame({"id": ids, "person": "", "group": ids, "part": "test"})
-    return Shards(folder), splits
+def edit_params(edit):
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    edit(params["tasks"][TASK])
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
 
 
-def test_both_are_judged_on_the_same_pictures(tmp_path, test_part):
-    good, bad = write_model(tmp_path / "good", 0), write_model(tmp_path / "bad", 1)
-    decision = judge(0.0, good, bad, *test_part)
-    assert decision.decision == "champion"
-    assert decision.candidate.balanced_accuracy == 1
-    assert decision.champion.balanced_accuracy == 0.625
-    assert decision.candidate.n == decision.champion.n == 8
-    assert judge(0.0, bad, good, *test_part).decision == "challenger"
+def edit_evaluation(edit):
+    path = Path(f"data/evaluate/{TASK}/evaluation.json")
+    content = json.loads(path.read_text("utf-8"))
+    edit(content["parts"])
+    write(path, content)
 
 
-def test_pictures_the_champion_has_trained_on_do_not_count(tmp_path, test_part):
+def network(role):
+    return (FOLDER / role / "model.keras").read_bytes()
+
+
+def test_from_the_first_champion_to_a_better_one(project):
+    write_network(-0.9, "1")
+    main(TASK)
+    assert promotion()["decision"] == "challenger"  # it loses against naming one class
+    assert roles() == {"challenger"}
+    assert not gates()["beats majority"]["passed"]
+    card = Path(f"reports/{TASK}/model_card.md").read_text("utf-8")
+    assert "Not promoted" in card
+
+    write_network(0.1, "4")
+    main(TASK)
+    first = promotion()
+    assert (first["decision"], first["champion"]) == ("champion", None)
+    assert "no champion yet" in first["reason"]
+    assert "tone_vgg failed" in gates()["beats tone_vgg"]["about"]
+    assert roles() == {"champion"}
+    weak = network("champion")
+
+    write_network(1, "3")
+    main(TASK)
+    decision = promotion()
+    assert decision["decision"] == "champion", decision["reason"]
+    assert set(gates()) >= {"beats the champion", "margin", "wild", "calibration", "slices"}
+    test = decision["candidate"]["test"], decision["champion"]["test"]
+    assert test[0]["n"] == test[1]["n"] > 0
+    gain = test[0]["balanced_accuracy"] - test[1]["balanced_accuracy"]
+    assert gates()["margin"]["value"] == pytest.approx(gain)
+    assert roles() == {"champion", "former"}
+    assert network("former") == weak
+    board = pd.read_csv(FOLDER / "leaderboard.csv")
+    assert board["kind"].tolist() == ["majority", "network", "search winner", "champion"]
+    assert board["test_accuracy"].isna().tolist() == [False, True, False, False]
+    winner = board.iloc[2]
+    assert winner["seconds"] == 5.0
+    assert winner["test_accuracy_low"] <= winner["test_accuracy"] <= winner["test_accuracy_high"]
+
+    before, told = network("champion"), history()
+    main(TASK)  # the same network again: nothing to decide, nothing new to tell
+    assert promotion()["decision"] == "champion"
+    assert (network("champion"), history()) == (before, told)
+    assert roles() == {"champion", "former"}
+
+    write_network(0.1, "6")
+    main(TASK)  # worse: the champion stays, and so does its card
+    assert promotion()["decision"] == "challenger"
+    assert roles() == {"champion", "challenger", "former"}
+    assert network("champion") == before
+    assert told + ["challenger"] == history()
+    assert "**Champion:**" in Path(f"reports/{TASK}/model_card.md").read_text("utf-8")
+
+
+def test_a_champion_of_other_pictures_is_asked_for_the_original_photos(project):
+    """What it answers does not depend on the way it is asked."""
+    write_network(0.1, "4")
+    main(TASK)
+    write_network(1, "3")
+    kept = Path("kept")
+    shutil.copytree(FOLDER, kept)
+    main(TASK)
+    by_network = promotion()["champion"]
+    shutil.rmtree(FOLDER)
+    shutil.copytree(kept, FOLDER)
+    # Haar knows no score, so this changes no picture; that it differs is all that `promote` knows.
+    edit_params(lambda task: task["extract"].update(min_score=0.6))
+    main(TASK)
+    assert promotion()["champion"] == by_network
+
+    # A photo without a face is a wrong answer.
+    shutil.rmtree(FOLDER)
+    shutil.copytree(kept, FOLDER)
+    splits = pd.read_csv(f"data/splits/{TASK}/splits.csv", dtype=str)
+    hits = pd.read_csv(FOLDER / "leaderboard.csv")["test_accuracy"].iloc[-1]
+    from stages.common.images import write_png
+
+    for photo in splits.loc[splits["part"] == "test", "id"]:
+        [file] = Path(f"data/raw/{TASK}/images").glob(f"{photo}.*")
+        write_png(file, np.full((64, 64, 3), 128, np.uint8))
+    main(TASK)
+    assert hits > 0
+    assert promotion()["champion"]["test"]["accuracy"] == 0
+
+
+def test_photos_the_champion_has_trained_on_do_not_count(project):
     """A new split must not let the old champion answer questions it has learnt by heart."""
-    test, splits = test_part
-    good, bad = write_model(tmp_path / "good", 0), write_model(tmp_path / "bad", 1)
-    splits["group"] = ["g0", "g0", *splits["group"][2:]]
-    splits["person"] = ["", "", "", "", "", "", "", "ann"]
-    seen = pd.DataFrame({"id": ["photo0", "elsewhere"], "person": ["", "ann"]})
-    seen.to_csv(bad / "seen.csv", index=False)
-    decision = judge(0.0, good, bad, test, splits)
-    assert decision.candidate.n == 5  # all but photo0, its twin photo1 and ann's photo7
-    everything = pd.DataFrame({"id": splits["id"], "person": ""})
-    everything.to_csv(bad / "seen.csv", index=False)
-    decision = judge(0.0, good, bad, test, splits)
-    assert decision.champion is None
-    assert "every photo" in decision.reason
+    write_network(0.1, "4")
+    main(TASK)
+    splits = pd.read_csv(f"data/splits/{TASK}/splits.csv", dtype=str)
+    test = splits[splits["part"] == "test"]
+    # One photo's person, of whom the test part has two photos, and another's group
+    seen = pd.DataFrame({"id": ["elsewhere"], "person": [test["person"].iloc[0]]})
+    seen.to_csv(FOLDER / "champion/seen.csv", index=False)
+    write_network(1, "3")
+    main(TASK)
+    known = test["group"].isin(test.loc[test["person"] == test["person"].iloc[0], "group"]).sum()
+    assert promotion()["candidate"]["test"]["n"] == len(test) - known
+    assert promotion()["champion"]["test"]["n"] == len(test) - known
+
+    splits[["id", "person"]].to_csv(FOLDER / "champion/seen.csv", index=False)
+    write_network(0.9, "5")
+    main(TASK)
+    assert promotion()["champion"] is None
+    assert "every photo" in promotion()["reason"]
 
 
-def test_a_champion_of_other_classes_cannot_be_compared(tmp_path, test_part):
-    good, other = write_model(tmp_path / "good", 0), write_model(tmp_path / "other", 1)
-    (other / "classes.json").write_text(json.dumps({"cool": "", "warm": ""}))
-    decision = judge(0.0, good, other, *test_part)
-    assert (decision.decision, decision.champion) == ("champion", None)
-    assert "other classes" in decision.reason
+def test_a_champion_of_other_classes_cannot_be_compared(project):
+    write_network(1, "2")
+    main(TASK)
+    write(FOLDER / "champion/classes.json", {"other": "", "warm": ""})
+    write_network(0.9, "3")
+    main(TASK)
+    assert (promotion()["decision"], promotion()["champion"]) == ("champion", None)
+    assert "other classes" in promotion()["reason"]
+    assert "margin" not in gates()
 
 
-def test_seen_is_train_and_val():
-    splits = pd.DataFrame(
-        {
-            "id": list("abcd"),
-            "person": ["p", "", "", ""],
-            "part": ["train", "val", "test", "wild"],
-        }
-    )
-    assert seen_in_training(splits)["id"].tolist() == ["a", "b"]
+def test_limits_that_hold_without_a_champion(project):
+    write_network(1, "2")
+    edit_evaluation(lambda parts: parts["test"].update(ece=0.4))
+    main(TASK)
+    assert roles() == {"challenger"}
+    assert not gates()["calibration"]["passed"]
+    assert "calibration" in promotion()["reason"]
+    edit_params(lambda task: task["promote"].update(max_ece=0.5))
+    worst = {"column": "flags", "value": "dark", "n": 9, "groups": 7, "accuracy": 0.2, "low": 0.1}
+    worst |= {"high": 0.4, "gap": -0.6, "gap_low": -0.8, "gap_high": -0.4}
+    edit_evaluation(lambda parts: parts["wild"].update(slices=[worst]))
+    main(TASK)
+    assert roles() == {"challenger"}
+    assert gates()["slices"]["value"] == -0.6
+    assert "flags = dark in wild" in gates()["slices"]["about"]
+    edit_params(lambda task: task["promote"].update(max_slice_gap=0.4))
+    main(TASK)
+    assert roles() == {"champion"}
+
+
+def test_the_card_shows_foreign_text_and_lets_it_do_nothing(project):
+    manifest = Path(f"data/raw/{TASK}/manifest.csv")
+    table = pd.read_csv(manifest, dtype=str)
+    table["licence"] = "x | y\n# <script>alert(1)</script> [here](http://evil.example) `a` \u202e"
+    table.to_csv(manifest, index=False)
+    write_network(1, "2")
+    main(TASK)
+    card = (FOLDER / "champion/model_card.md").read_text("utf-8")
+    assert "<" not in card.replace("\\<", "")
+    assert "http://evil" not in card and "\u202e" not in card
+    assert "\n# " not in card.split("\n", 1)[1]
+    row = next(line for line in card.splitlines() if "script" in line)
+    assert row.replace("\\|", "").count("|") == 4
+    # What it is about
+    for fact in ("To identify anybody", "sha256", "20 photos", *CLASSES, "71 %", "2.dir"):
+        assert fact in card
+    main(TASK)
+    assert (FOLDER / "champion/model_card.md").is_file()
+
+
+def test_no_network_is_chosen_by_test_or_wild():
+    stages = yaml.safe_load((REPO / "dvc.yaml").read_text("utf-8"))["stages"]
+    data = [dep for dep in stages["search"]["do"]["deps"] if dep.startswith("data/")]
+    assert data == ["data/shards/${key}/train", "data/shards/${key}/val"]

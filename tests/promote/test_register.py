@@ -1,63 +1,59 @@
 """A real MLflow store (SQLite) is filled from files alone."""
 
-import json
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from stages.promote.__main__ import main
+from tests.promote.mini import TASK, write_network
+
+FOLDER = Path("data/promote", TASK)
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(project, monkeypatch):
     from stages.common import tracking
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    # With its whole path: MLflow keeps what it has opened, by name, for as long as the process.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlflow.db")
     return tracking.connect()
 
 
-def trial(number, status="COMPLETED", score=0.5):
-    return {
-        "trial": number, "attempt": 1, "status": status, "hyperparameters": {"filters": "16-32"},
-        "score": score, "best_epoch": 1, "seconds": 2.5, "parameters": 1234,
-        "batch_size": 32, "memory_mb": 900.0,
-        "epochs": [{"epoch": e, "time_ms": 1000 + e, "val_loss": 1.0 - e / 4} for e in range(2)],
-        "error": "" if status == "COMPLETED" else "Traceback ...\nValueError: too large",
-        "started_ms": 1000, "ended_ms": 3500,
-    }  # fmt: skip
+def versions(store):
+    return {v.tags["sha256"]: v for v in store.search_model_versions(f"name = 'face-{TASK}'")}
 
 
-def model_folder(folder, bias, search_id):
-    import keras
-
-    folder.mkdir(parents=True)
-    layers = [keras.Input((8, 8, 3), dtype="uint8"), keras.layers.Rescaling(1 / 255)]
-    dense = keras.layers.Dense(2, activation="softmax")
-    model = keras.Sequential([*layers, keras.layers.Flatten(), dense])
-    dense.set_weights([np.zeros((192, 2)), np.array([bias, 0.0])])
-    model.save(folder / "model.keras")
-    trials = {
-        "search_id": search_id, "objective": "val_loss", "best": 0, "params": {"seed": 1},
-        "data": [], "earlier": [], "final_fit": None,
-        "trials": [trial(0), trial(1, "FAILED", None)],
-    }  # fmt: skip
-    (folder / "trials.json").write_text(json.dumps(trials))
-    (folder / "classes.json").write_text(json.dumps({"cool": "쿨톤", "warm": "웜톤"}))
-    (folder / "metrics.json").write_text(json.dumps({"test": {"accuracy": 0.75, "n": 8}}))
-    return folder
+def aliases(store):
+    return set(store.get_registered_model(f"face-{TASK}").aliases)
 
 
-def test_the_registry_follows_the_files(store, tmp_path):
+def test_the_registry_follows_the_files(store):
     import mlflow
 
-    from stages.promote.register import ensure_registered
+    from stages.promote import register
+    from stages.promote.promote import sha256
 
-    first = model_folder(tmp_path / "promote/first", 1.0, "aaaa")
-    ensure_registered(store, "tone", "champion", first)
-    champion = store.get_model_version_by_alias("face-tone", "champion")
+    write_network(-0.9, "1")
+    main(TASK)
+    register.main()
+    assert aliases(store) == {"challenger"}  # it lost against naming one class
+
+    write_network(0.1, "4")
+    main(TASK)
+    register.main()
+    assert aliases(store) == {"champion"}
+    champion = store.get_model_version_by_alias(f"face-{TASK}", "champion")
     parent = store.get_run(champion.run_id)
-    assert parent.data.tags["search_id"] == "aaaa"
+    assert parent.data.tags["search_id"] == "4"
     assert parent.data.metrics["test_accuracy"] == 0.75
+    assert champion.tags["decision"] == "champion"
+    assert champion.tags["data.training"] == "data/shards/tone/train 4.dir"
+    figure = champion.tags["test_balanced_accuracy"]
+    assert figure.count("0.") == 3 and figure in champion.description
+    assert champion.tags["champion_since"] and "champion_until" not in champion.tags
     children = store.search_runs(
         [parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     )
@@ -66,33 +62,57 @@ def test_the_registry_follows_the_files(store, tmp_path):
     finished = next(run for run in children if run.data.tags["trial"] == "1")
     curve = store.get_metric_history(finished.info.run_id, "val_loss")
     assert [(point.step, point.value) for point in curve] == [(0, 1.0), (1, 0.75)]
+    listed = {each.path for each in store.list_artifacts(parent.info.run_id)}
+    assert {"trials.json", "systems.json", "champion"} <= listed
+    listed = {each.path for each in store.list_artifacts(parent.info.run_id, "champion")}
+    assert listed == {"champion/model_card.md", "champion/leaderboard.csv"}
+    baselines = store.search_runs([parent.info.experiment_id], "tags.kind = 'baseline'")
+    assert {run.info.run_name for run in baselines} == {"majority", "tone_vgg"}
 
-    # What is registered loads through pyfunc and answers with the file's own probabilities.
-    served = mlflow.pyfunc.load_model("models:/face-tone@champion")
-    probabilities = served.predict(np.zeros((1, 8, 8, 3), np.uint8))
-    np.testing.assert_allclose(probabilities, [[np.e / (np.e + 1), 1 / (np.e + 1)]], rtol=1e-5)
-    assert served.metadata.metadata["titles"] == ["쿨톤", "웜톤"]
+    # What is registered loads through pyfunc and answers photos as the exam did.
+    served = mlflow.pyfunc.load_model(f"models:/face-{TASK}@champion")
+    row = pd.read_csv(f"data/evaluate/{TASK}/predictions.csv", dtype={"id": str}).iloc[-1]
+    [photo] = Path(f"data/raw/{TASK}/images").glob(f"{row['id']}.*")
+    answers = served.predict(pd.DataFrame({"photo": [photo.read_bytes(), b"none"]}))
+    np.testing.assert_allclose(answers["probabilities"][0]["warm"], row["p_warm"], atol=1e-5)
+    assert answers["label"].tolist() == [row["predicted"], None]
 
     # Saying it again changes nothing.
-    ensure_registered(store, "tone", "champion", first)
-    assert len(store.search_model_versions("name = 'face-tone'")) == 1
+    register.main()
+    assert len(versions(store)) == 2
 
-    # A challenger comes, and goes when the files no longer have one.
-    second = model_folder(tmp_path / "promote/second", 2.0, "bbbb")
-    ensure_registered(store, "tone", "challenger", second)
-    assert store.get_model_version_by_alias("face-tone", "challenger").version == 2
-    assert store.get_model_version_by_alias("face-tone", "champion").version == 1
-    ensure_registered(store, "tone", "champion", second)
-    ensure_registered(store, "tone", "challenger", tmp_path / "promote/none")
-    aliases = store.get_registered_model("face-tone").aliases
-    assert {role: int(version) for role, version in aliases.items()} == {"champion": 2}
+    # A better one comes, and the history is told.
+    write_network(1, "3")
+    main(TASK)
+    register.main()
+    assert aliases(store) == {"champion"}
+    now = store.get_model_version_by_alias(f"face-{TASK}", "champion")
+    assert now.tags["sha256"] == sha256(FOLDER / "champion")
+    assert versions(store)[champion.tags["sha256"]].tags["champion_until"]
+    assert "champion_until" not in now.tags
 
     # A run deleted in the UI is put back from the files.
-    store.delete_run(store.get_model_version_by_alias("face-tone", "champion").run_id)
-    ensure_registered(store, "tone", "champion", second)
-    champion = store.get_model_version_by_alias("face-tone", "champion")
-    assert store.get_run(champion.run_id).info.lifecycle_stage == "active"
-    shutil.rmtree(tmp_path / "promote")
+    store.delete_run(now.run_id)
+    register.main()
+    again = store.get_model_version_by_alias(f"face-{TASK}", "champion")
+    assert store.get_run(again.run_id).info.lifecycle_stage == "active"
+
+    # A task whose files are gone keeps what MLflow has; a role that is gone loses its alias.
+    shutil.rmtree(FOLDER / "champion")
+    register.main()
+    assert aliases(store) == set()
+
+
+def test_another_calibration_of_the_same_network_is_another_version(project):
+    from stages.promote.register import chain_digest
+
+    write_network(1, "3")
+    main(TASK)
+    before = chain_digest(FOLDER / "champion")
+    (FOLDER / "champion/metrics.json").write_text("{}")
+    assert chain_digest(FOLDER / "champion") == before  # it answers nothing
+    (FOLDER / "champion/calibration.json").write_text('{"temperature": 2}')
+    assert chain_digest(FOLDER / "champion") != before
 
 
 def test_without_mlflow_it_says_so_and_that_nothing_is_lost(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def test_points_stand_where_the_values_are():
     assert (
         line["path"] == f"M0.00 {100 - 200 / top:.2f}h0L50.00 {100 - 100 / top:.2f}L100.00 100.00"
     )
-    assert [tick["text"] for tick in loss["x"]] == [1, 2, 3]
+    assert [tick["text"] for tick in loss["x"]] == ["1", "2", "3"]
 
 
 def test_small_changes_of_a_high_loss_fill_the_chart():
@@ -45,6 +45,18 @@ def test_a_trial_that_explodes_does_not_flatten_the_others():
     assert loss["cut"] and float(loss["y"][-1]["text"]) <= 4
     calm, _ = curve_panels([trial(0, [1.0, 0.5]), trial(1, [1.5, 1.2])], best=0)
     assert not calm["cut"]
+
+
+def test_what_names_numbers_has_errors_instead_of_accuracies():
+    epochs = [{"epoch": e, "loss": 2.0, "val_loss": 1.0, "mae": 8.0, "val_mae": 10.0 - 5 * e}
+              for e in range(3)]  # fmt: skip
+    calm, wild = trial(0, [1.0]) | {"epochs": epochs}, trial(1, [1.0])
+    wild["epochs"] = [epochs[0] | {"val_mae": 1e6}]
+    _, error = curve_panels([wild, calm], best=0)
+    assert (error["title"], error["cut"]) == ("Mean absolute error", True)
+    assert float(error["y"][0]["text"]) == 0 and float(error["y"][-1]["text"]) <= 40
+    row = leaderboard(search([calm]))["rows"][0]
+    assert (row["val_accuracy"], row["val_mae"]) == (None, 10.0)
 
 
 @pytest.mark.parametrize(("objective", "order"), [("val_loss", [2, 1]), ("val_accuracy", [1, 2])])

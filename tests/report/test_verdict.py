@@ -25,7 +25,7 @@ def test_sentences_follow_the_numbers():
     better, worse, drop = verdict(GOOD, BAD)
     assert better.startswith("Right on 32 of 40 test photos: better than always")
     assert worse.startswith("Right on 8 of 40 wild photos: worse than always")
-    assert drop.startswith("Wild is 60 points below test, clearly")
+    assert drop.startswith("Wild against test, −60 points, is clearly worse")
 
 
 def test_overlapping_intervals_are_no_difference():
@@ -39,3 +39,57 @@ def test_empty_parts():
     )
     assert len(verdict(NONE, GOOD)) == 2
     assert "no wild photos" in verdict(GOOD, NONE)[1]
+
+
+def test_at_chance_by_person_it_knows_nothing_of_new_faces():
+    plain = "knows nothing about a face that it has never seen"
+    assert any(plain in sentence for sentence in verdict(NOISE, GOOD))
+    assert any(plain in sentence for sentence in verdict(BAD, GOOD))
+    assert not any(plain in sentence for sentence in verdict(GOOD, NOISE))
+
+
+def test_unknown_people_may_be_on_both_sides():
+    [doubt] = [s for s in verdict(NOISE, GOOD, people=False) if "not known" in s]
+    assert doubt.startswith("Who is on the test photos")
+    assert not any("never seen" in s for s in verdict(NOISE, GOOD, people=False))
+
+
+def number(n, mae, low, high, baseline):
+    return {"n": n, "mae": mae, "intervals": {"mae": [low, high]}, "mae_baseline": baseline}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [((4, 5, 4, 6, 9), "good"), ((4, 8, 6, 10, 9), "noise"), ((4, 12, 10, 14, 9), "bad")],
+)
+def test_less_error_is_better(numbers, expected):
+    assert level(number(*numbers)) == expected
+
+
+def test_sentences_about_errors():
+    test, wild = number(4, 5, 4, 6, 9), number(8, 12, 10, 14, 9)
+    better, worse, drop = verdict(test, wild)
+    assert better.startswith("Off by 5.0 on average, on 4 test photos: better than always")
+    assert "worse than always naming their most central number (9.0)" in worse
+    assert drop.startswith("The error on wild against test, +7.0, is clearly worse")
+
+
+def system(name, kind, score):
+    return {"system": name, "kind": kind, "test": {"balanced_accuracy": score}}
+
+
+def test_simpler_systems_that_are_as_good_are_named():
+    rows = [system("hog", "classical", 0.7), system("vgg", "network", 0.6)]
+    rows += [system("new", "search winner", 0.6), system("old", "champion", 0.9)]
+    said = verdict(GOOD, GOOD, systems=rows)[-1]
+    assert said.startswith("It does not beat every simpler system: hog (70%), vgg (60%) against")
+    rows[2]["test"]["balanced_accuracy"] = 0.71
+    assert verdict(GOOD, GOOD, systems=rows)[-1].endswith("the best is hog (70%).")
+
+
+def test_a_closed_gate_is_named():
+    gates = [{"gate": "wild", "passed": False}, {"gate": "slices", "passed": True}]
+    closed = {"decision": "challenger", "gates": gates}
+    said = 'Not promoted, there is no champion: it did not pass "wild".'
+    assert verdict(GOOD, GOOD, promotion=closed)[-1] == said
+    assert "the champion stays" in verdict(GOOD, GOOD, promotion=closed, champion=True)[-1]

@@ -14,7 +14,7 @@ from stages.common.shards import Shards
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {
     "max_epochs": 2, "samples_per_epoch": 120, "batch_size": 24, "max_trials": 1,
-    "blocks": ["vanilla"],
+    "blocks": ["vanilla"], "pretrained": False,
 }  # fmt: skip
 
 
@@ -29,7 +29,10 @@ def without_times(trials):
 
 
 def write_part(folder, n, n_classes, size, seed):
-    """Pictures whose class is a bright stripe: learnt in seconds, nothing else to learn."""
+    """Pictures whose class is a bright stripe: learnt in seconds, nothing else to learn.
+
+    Their values are 20, 30, ... for the first class, the second, ...
+    """
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % n_classes
@@ -40,6 +43,7 @@ def write_part(folder, n, n_classes, size, seed):
     np.save(folder / "images-00000.npy", images[: n // 2])
     np.save(folder / "images-00001.npy", images[n // 2 :])
     np.save(folder / "labels.npy", labels.astype(np.int64))
+    np.save(folder / "values.npy", (20 + 10 * labels).astype(np.float32))
     rows = "".join(f"{i % (n // 4)},{i // (n // 4)}\n" for i in range(n))  # four copies of each
     (folder / "index.csv").write_text("id,copy\n" + rows)
 
@@ -59,8 +63,8 @@ def parts(tmp_path_factory):
 class Stage:
     """A folder in which `python -m stages.search age` runs, as DVC would run it."""
 
-    def __init__(self, path: Path, **changes) -> None:
-        self.path = path
+    def __init__(self, path: Path, kind: str = "classification", **changes) -> None:
+        self.path, self.kind = path, kind
         if not (path / "data").exists():
             write_part(path / "data/shards/age/train", 240, 4, 24, seed=1)
             write_part(path / "data/shards/age/val", 60, 4, 24, seed=2)
@@ -69,7 +73,8 @@ class Stage:
     def set(self, **changes) -> None:
         params = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))
         params["tasks"]["age"]["search"] |= SMALL | changes
-        text = yaml.safe_dump(params, allow_unicode=True)
+        params["tasks"]["age"]["kind"] = self.kind
+        text = yaml.safe_dump(params, allow_unicode=True, sort_keys=False)
         (self.path / "params.yaml").write_text(text, "utf-8")
 
     def start(self, *command: str, cwd: Path | None = None, **environment) -> subprocess.Popen:

@@ -5,7 +5,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.params import Weights
-from stages.common.predict import probabilities
+from stages.common.predict import outputs
 from stages.common.shards import Shards
 from stages.search import attempts
 from stages.search.search import digest, fingerprint, resolve, search
@@ -23,7 +23,7 @@ def first_three(parts, tmp_path_factory):
 def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
     result, _ = first_three
     _, val = parts[3]
-    p = probabilities(result.model, val)
+    p = outputs(result.model, val)
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
     best = result.trials[result.best]
     assert best["score"] == min(trial["score"] for trial in result.trials)
@@ -79,7 +79,7 @@ def test_two_classes_and_the_model_loads_without_autokeras(parts, tmp_path):
     command = [sys.executable, "-c", code, tmp_path / "model.keras", images]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     loaded = np.array(out.split()[-10:], float)
-    np.testing.assert_allclose(loaded, probabilities(result.model, val)[:10, 1], atol=1e-5)
+    np.testing.assert_allclose(loaded, outputs(result.model, val)[:10, 0], atol=1e-5)
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(parts, tmp_path, monkeypatch):
@@ -151,7 +151,7 @@ def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, par
     early = search(small(max_trials=3), train, val, 3, tmp_path / "stopped", AfterTheFirstEpoch())
     [only] = early.trials
     assert (only["status"], len(only["epochs"])) == ("STOPPED", 1)
-    p = probabilities(early.model, val)
+    p = outputs(early.model, val)
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
     assert loss == pytest.approx(only["score"], abs=1e-3)
 
@@ -176,10 +176,10 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
     model, record = room.final_fit(result, params, train, val, 3, tmp_path / "final")
     assert record["status"] == "COMPLETED"
     assert len(record["epochs"]) == result.trials[0]["best_epoch"] + 1
-    assert (probabilities(model, val).argmax(1) == val.labels).mean() > 0.9
+    assert (outputs(model, val).argmax(1) == val.labels).mean() > 0.9
     monkeypatch.setattr(room, "Joined", None)  # whoever trains again fails
     again, _ = room.final_fit(result, params, train, val, 3, tmp_path / "final")
-    np.testing.assert_allclose(probabilities(again, val), probabilities(model, val), atol=1e-6)
+    np.testing.assert_allclose(outputs(again, val), outputs(model, val), atol=1e-6)
 
 
 def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
@@ -211,10 +211,11 @@ def test_auto_means_what_the_machine_can_train(monkeypatch):
     from stages.search import hardware
 
     weights = Weights(local=None, download=False)
+    auto = small(blocks="auto", pretrained=False)
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
-    assert resolve(small(blocks="auto"), weights).blocks == ["vanilla", "residual"]
+    assert resolve(auto, weights).blocks == ["vanilla", "residual"]
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
-    assert len(resolve(small(blocks="auto"), weights).blocks) == 5
+    assert len(resolve(auto, weights).blocks) == 5
     assert resolve(small(blocks=["xception"]), weights).blocks == ["xception"]
 
 
@@ -260,10 +261,11 @@ def test_names_of_the_space_are_autokeras_own(first_three):
     _, scratch = first_three
     state = json.loads((scratch / "oracle.json").read_text())
     known = {hp["config"]["name"] for hp in state["hyperparameters"]["space"]}
-    declared = {hp.name for hp in space(ALL, False).space}
+    blocks = (*ALL, "squeezenet")
+    declared = {hp.name for hp in space(blocks, False).space}
     # What AutoKeras asks for by itself while building, without our declarations:
     names = set()
-    for block in ALL:
+    for block in blocks:
         image = ak.ImageInput()
         image.shape, image.dtype = (71, 71, 3), "uint8"
         head = ak.ClassificationHead(num_classes=3)

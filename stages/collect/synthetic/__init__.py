@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from stages.collect.synthetic.background import TRAIN, WILD, background
-from stages.collect.synthetic.person import SIGNALS, person
+from stages.collect.synthetic.person import SIGNALS, person, typical_age
 from stages.collect.synthetic.render import Pose, portrait
 
-__all__ = ["SIGNALS", "Photo", "Spec", "draw", "plan"]
+__all__ = ["SIGNALS", "Photo", "Spec", "draw", "plan", "years"]
 
 TIED = 0.8  # the share of training backgrounds that follow the class
 GOLDEN = 2.39996  # radians: hues this far apart never crowd, however many classes there are
@@ -96,6 +96,18 @@ def draw(spec: Spec) -> Photo:
     mask = np.round(alpha * 255).astype(np.uint8)
     image = _camera(image, spec.part == "wild", rng)
     return Photo(spec.name, image, spec.label, spec.person, spec.part, box, mask)
+
+
+def years(spec: Spec, first: float, last: float) -> float:
+    """How old the person of an "age" `spec` is, in a class from `first` to `last` years.
+
+    The class's typical age stands for the middle of the class, half the way to the next class's
+    for its end; who was drawn beyond that is as old as the class allows.
+    """
+    who = person(spec.signal, spec.rank, spec.classes, np.random.default_rng(spec.person_seed))
+    typical, other = (typical_age(rank, spec.classes) for rank in (spec.rank, spec.rank + 1))
+    place = 0.5 + (who.age - typical) / (other - typical)
+    return first + (last - first) * float(np.clip(place, 0, 1))
 
 
 def _backdrop(spec: Spec, rng: np.random.Generator) -> np.ndarray:

@@ -63,6 +63,11 @@ def prototypes() -> np.ndarray:
     return h[1:, 1:]
 
 
+def typical_age(rank: int, classes: int) -> float:
+    """0 child .. 1 old, in the middle of class `rank` out of `classes` from young to old."""
+    return 0.05 + 0.9 * (rank / max(classes - 1, 1))
+
+
 def person(signal: str, rank: int, classes: int, rng: np.random.Generator) -> Person:
     """A person of class `rank` out of `classes`, who varies around what `signal` sets."""
     step = rank / max(classes - 1, 1)
@@ -75,7 +80,8 @@ def person(signal: str, rank: int, classes: int, rng: np.random.Generator) -> Pe
         if typical:
             front, length = FRONTS[rank % 4], LENGTHS[(rank + rank // 4) % 3]
     elif signal == "age":
-        age = float(np.clip(0.05 + 0.9 * step + rng.normal(0, 0.22) / max(classes, 3), 0, 1))
+        spread = rng.normal(0, 0.22) / max(classes, 3)
+        age = float(np.clip(typical_age(rank, classes) + spread, 0, 1))
     else:
         warmth = 2 * step - 1 + np.clip(rng.normal(0, 0.6), -1.3, 1.3)
     child, old = np.clip((0.3 - age) / 0.25, 0, 1), np.clip((age - 0.44) / 0.5, 0, 1)

@@ -1,0 +1,160 @@
+"""The whole chain: photo bytes in, what the network says about the face out.
+
+Each step is the stage's own function on the same arrays, so that a photo is answered here as it
+was in training and in the exam.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from stages.augment.render import prepare
+from stages.common.backend import import_keras
+from stages.common.errors import UserError
+from stages.common.images import BadImage, decode
+from stages.common.params import CutoutQuality, FaceQuality, Onnx
+from stages.common.predict import class_probabilities, outputs
+from stages.extract.crop import Geometry, crop
+from stages.extract.extract import load_detector
+from stages.extract.face import choose
+from stages.extract.quality import flags as face_flags
+from stages.extract.quality import measure
+from stages.matte.matte import NOTHING_LEFT, cut_out, load_session
+from stages.matte.matte import flags as cutout_flags
+
+MAX_BYTES = 100_000_000  # of an upload, as of any photo; `decode` bounds its pixels
+UNSURE = "unsure"
+# Flags of faces.csv and mattes.csv, in words for whoever sent the photo
+WARNINGS = {
+    "blur": "the face is blurred",
+    "tiny": "the face is small",
+    "pose": "the head is turned or tilted",
+    "tint": "the light is coloured",
+    "monochrome": "the picture has hardly any colours",
+    "dark": "the face is dark",
+    "bright": "the face is overexposed",
+    "small": "the cut-out shows little of the person",
+    "large": "the cut-out shows more than the person",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said about one photo; `label` None: nothing, and `reason` says why."""
+
+    label: str | None = None  # the likeliest class
+    title: str | None = None  # its name for people
+    answer: str | None = None  # the label, or "unsure" where the confidence is too low
+    confidence: float | None = None  # the label's calibrated probability
+    value: float | None = None  # regression: the number, e.g. years
+    probabilities: dict[str, float] = field(default_factory=dict)  # class: calibrated, sum 1
+    box: tuple[float, float, float, float] | None = None  # x, y, width, height in upright pixels
+    warnings: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Chain:
+    """A promoted folder (`data/promote/<task>/champion`), loaded once, ready for any photo."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `UserError` if `folder` lacks a part of the chain."""
+        try:
+            self.settings = read_json(folder / "chain.json")
+            self.titles = read_json(folder / "classes.json")
+            self._calibration = read_json(folder / "calibration.json")
+            extract, matte = self.settings["extract"], self.settings["matte"]
+            self._which = extract["face"]
+            self._geometry = Geometry(extract["size"], extract["face_width"])
+            self._face_limits = FaceQuality.model_validate(extract["quality"])
+            self._cutout_limits = CutoutQuality.model_validate(matte["quality"])
+            onnx = matte["onnx"] and Onnx.model_validate(matte["onnx"])
+            self._picture = SimpleNamespace(**self.settings["augment"])
+            self._detector = load_detector(folder / "weights", extract["min_score"])
+            self._session = load_session(folder / "weights", folder, onnx)
+            keras = import_keras()
+            self._model = keras.saving.load_model(folder / "model.keras", compile=False)
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{folder} is not a whole chain ({error!r}); run `dvc pull` or `dvc repro`"
+            ) from error
+        self._lock = threading.Lock()  # servers answer in threads; OpenCV's networks take one photo
+
+    def answer(self, photo: bytes) -> Answer:
+        """The answer for a jpg, png or webp file's bytes; never raises for what they hold."""
+        if len(photo) > MAX_BYTES:
+            return Answer(reason=f"{len(photo)} bytes; at most {MAX_BYTES} are looked at")
+        try:
+            image = decode(photo)
+        except BadImage as error:
+            return Answer(reason=str(error))
+        with self._lock:
+            return self._answer(image)
+
+    def _answer(self, image: np.ndarray) -> Answer:
+        """`image`: (H, W, 3) `uint8` sRGB."""
+        faces = self._detector.detect(image)
+        if not faces:
+            return Answer(reason="no face found")
+        face = choose(faces, self._which, image.shape)
+        square = crop(image, face, self._geometry)
+        cutout = cut_out(square, self._session)
+        coverage = float(cutout[..., 3].mean()) / 255
+        box = tuple(round(float(edge), 1) for edge in face.box)
+        warnings = self._warnings(square, face, len(faces), coverage)
+        if coverage < NOTHING_LEFT:
+            reason = "almost nothing left of the person"
+            return Answer(box=box, warnings=warnings, reason=reason)
+        raw = outputs(self._model, _Picture(prepare(cutout, self._picture)))
+        probabilities = class_probabilities(raw, self._calibration)[0]
+        best = int(probabilities.argmax())
+        label, title = list(self.titles.items())[best]
+        confidence = float(probabilities[best])
+        return Answer(
+            label=label,
+            title=title,
+            answer=label if confidence >= self.settings["unsure_below"] else UNSURE,
+            confidence=confidence,
+            value=float(raw[0, 0]) if self.settings["kind"] == "regression" else None,
+            probabilities=dict(zip(self.titles, map(float, probabilities), strict=True)),
+            box=box,
+            warnings=warnings,
+        )
+
+    def _warnings(
+        self, square: np.ndarray, face: Any, count: int, coverage: float
+    ) -> tuple[str, ...]:
+        row: Mapping[str, Any] = {
+            **measure(square, face, self._geometry),
+            "w": round(float(face.box[2]), 1),
+            "faces": count,
+        }
+        found = face_flags(row, self._face_limits)
+        if self._session is not None:
+            found += cutout_flags(round(coverage, 4), self._cutout_limits)
+        words = [WARNINGS[flag] for flag in found if flag != "several"]
+        if count > 1:
+            words.append(f"{count} faces; the answer is about the {self._which} one")
+        return tuple(words)
+
+
+class _Picture:
+    """One picture, (H, W, C) `uint8`, as `stages.common.predict` reads a part's pictures."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self._picture = picture
+
+    def __len__(self) -> int:
+        return 1
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return self._picture[None]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,52 @@
+"""The chain as an MLflow model: a table of photos in, a table of answers out.
+
+MLflow runs this file when it loads the model ("models from code": nothing is pickled).
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature, set_model
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array, Map
+
+from app.chain import Chain
+
+SIGNATURE = ModelSignature(
+    Schema([ColSpec(DataType.binary, "photo")]),
+    Schema(
+        [
+            ColSpec(DataType.string, "label", required=False),
+            ColSpec(DataType.string, "title", required=False),
+            ColSpec(DataType.string, "answer", required=False),
+            ColSpec(DataType.double, "confidence", required=False),
+            ColSpec(DataType.double, "value", required=False),
+            ColSpec(Map(DataType.double), "probabilities"),
+            ColSpec(Array(DataType.double), "box", required=False),
+            ColSpec(Array(DataType.string), "warnings"),
+            ColSpec(DataType.string, "reason"),
+        ]
+    ),
+)
+
+
+class FaceModel(mlflow.pyfunc.PythonModel):
+    """Column `photo`: a jpg, png or webp file's bytes (base64 where they are sent as JSON)."""
+
+    def load_context(self, context: Any) -> None:
+        self._chain = Chain(Path(context.artifacts["chain"]))
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict | None = None) -> Any:
+        """A row a photo with the fields of `app.chain.Answer`; a bad photo is a row with a
+        `reason`, so it does not spoil the others."""
+        answers = [asdict(self._chain.answer(bytes(photo))) for photo in model_input["photo"]]
+        rows = [a | {"box": a["box"] and list(a["box"]), "warnings": list(a["warnings"])}
+                for a in answers]  # fmt: skip
+        # dtype object: a missing confidence stays None, where a float column would make it NaN
+        return pd.DataFrame(rows, columns=SIGNATURE.outputs.input_names(), dtype=object)
+
+
+set_model(FaceModel())

@@ -1,0 +1,75 @@
+"""The training of the original networks: a fixed number of epochs, and the last one's weights.
+
+As the original team did it: no early stopping and no choice of an epoch by val.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from stages.baseline.system import JUDGED, Fitted, Job
+from stages.common.batches import Batches
+from stages.common.parallel import progress
+from stages.common.predict import outputs
+from stages.common.shards import Shards
+
+# ((H, W, C), number of classes, file of ImageNet weights) -> a compiled network, `uint8` in,
+# probabilities out
+Build = Callable[[tuple[int, int, int], int, Path | None], keras.Model]
+
+
+def fit(job: Job, build: Build) -> Fitted:
+    """Train `build`'s network from the shards, a batch at a time.
+
+    Raises ArithmeticError when a loss is not a number.
+    """
+    train, val, budget = job.parts["train"], job.parts["val"], job.network
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(job.seed)
+    model = build(train.shape[1:], job.n_classes, job.pretrained)
+    batches = Batches(
+        train, _targets(model, train, job.n_classes), budget.batch_size,
+        samples_per_epoch=budget.samples_per_epoch, shuffle_seed=job.seed,
+    )  # fmt: skip
+    judged = Batches(val, _targets(model, val, job.n_classes), budget.batch_size)
+    epochs: list[dict[str, float]] = []
+    steps = budget.epochs * len(batches)
+    bar = progress(range(steps), desc=budget.name, total=steps, unit="step")
+
+    def note(epoch: int, logs: dict[str, float]) -> None:
+        row = {name: float(value) for name, value in logs.items()}
+        if not all(map(math.isfinite, row.values())):
+            raise ArithmeticError(f"not a number in epoch {epoch + 1}: {row}")
+        epochs.append({"epoch": epoch, "time_ms": int(time.time() * 1000)} | row)
+        bar.set_postfix({name: f"{value:.3f}" for name, value in row.items()}, refresh=False)
+
+    tell = keras.callbacks.LambdaCallback(
+        on_epoch_end=note, on_train_batch_end=lambda batch, logs: bar.update()
+    )
+    with bar:
+        model.fit(
+            batches, validation_data=judged, epochs=budget.epochs, callbacks=[tell], verbose=0
+        )
+    optimizer = model.optimizer
+    settings = {
+        "epochs": budget.epochs,
+        "batch_size": budget.batch_size,
+        "samples_per_epoch": batches.size,
+        "optimizer": type(optimizer).__name__,
+        "learning_rate": float(f"{float(optimizer.learning_rate):.6g}"),
+        "loss": model.loss,
+        "size": train.shape[1],
+        "channels": train.shape[3],
+    }
+    answers = {part: outputs(model, job.parts[part]) for part in JUDGED}
+    return Fitted(answers, settings, model.count_params(), epochs)
+
+
+def _targets(model: keras.Model, shards: Shards, n_classes: int) -> np.ndarray:
+    if model.loss == "sparse_categorical_crossentropy":
+        return shards.labels
+    return np.eye(n_classes, dtype=np.float32)[shards.labels]

@@ -1,0 +1,224 @@
+"""How good answers are, and how sure one can be of that.
+
+Intervals come from resampling whole groups (one person, one cluster of duplicates): photos of one
+person are answered alike, so a bootstrap over photos would promise too much (Field and Welsh,
+2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BINS = 15  # of equal width, for the expected calibration error
+SHARES = ("accuracy", "balanced_accuracy", "macro_f1")
+CHUNK_BYTES = 64 << 20  # of weights of resampled photos at a time
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One system's metric minus another's on the same photos."""
+
+    value: float
+    low: float  # percentile interval over resampled groups
+    high: float
+    p: float  # share of the resamples without a gain; ties count half
+
+
+def scores(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    ordered: bool = False,
+    values: np.ndarray | None = None,
+    predicted_values: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """Measure `probabilities`, float (N, K), against `labels`, int (N,) in 0..K-1.
+
+    accuracy, balanced_accuracy and macro_f1 (means over the classes that have photos), log_loss,
+    brier (sum over classes, Brier 1950), ece (expected calibration error, 15 bins of equal width,
+    Guo et al. 2017). For `ordered` classes also qwk (quadratic-weighted kappa, Cohen 1968) and
+    group_error (mean distance in classes). With `values`, float (N,), also mae, in their unit.
+    All are None where there is no photo.
+    """
+    facts = _facts(labels, probabilities, ordered, values, predicted_values)
+    found = _metrics(np.ones((1, len(labels))), facts)
+    return {name: None if np.isnan(value[0]) else float(value[0]) for name, value in found.items()}
+
+
+def intervals(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: np.ndarray,
+    *,
+    ordered: bool = False,
+    values: np.ndarray | None = None,
+    predicted_values: np.ndarray | None = None,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """The percentile interval of each of `scores`, over resampled `groups` (N,) of anything that
+    sorts. None are given where there is no photo; shares of 0 or 1 are as in `share_interval`."""
+    if not len(labels):
+        return {}
+    facts = _facts(labels, probabilities, ordered, values, predicted_values)
+    chunks = [_metrics(weights, facts) for weights in resampled(groups, resamples, seed)]
+    found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    # The fewer different photos a bin has, the larger its error: resamples are too bad by about so
+    # much, and their percentiles alone would often leave out the very value they are about.
+    excess = found["ece"].mean() - _metrics(np.ones((1, len(labels))), facts)["ece"]
+    found["ece"] = np.maximum(found["ece"] - excess, 0)
+    spread = {
+        name: _percentiles(each, level) for name, each in found.items() if not np.isnan(each).all()
+    }
+    return spread | {name: _never_certain(*spread[name], groups, level) for name in SHARES}
+
+
+def share_interval(
+    shares: np.ndarray,
+    groups: np.ndarray,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The percentile interval, over resampled `groups` (N,), of the mean of `shares`, (N,) in 0..1.
+
+    Where all are 0, or all 1, every resample says the same; but eight right answers of eight do
+    not prove that all are right. Then one end is Clopper's and Pearson's exact one (1934), for as
+    many trials as there are groups. Raises ValueError where there is none.
+    """
+    if not len(shares):
+        raise ValueError("there is no photo to take a mean of")
+    shares = np.asarray(shares, np.float64)
+    chunks = resampled(groups, resamples, seed)
+    found = np.concatenate([weights @ shares / weights.sum(1) for weights in chunks])
+    return _never_certain(*_percentiles(found, level), groups, level)
+
+
+def paired_difference(
+    labels: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    groups: np.ndarray,
+    *,
+    metric: str = "balanced_accuracy",
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Difference:
+    """`a`'s accuracy or balanced_accuracy minus `b`'s: predicted labels, int (N,), of the same
+    photos. A label of -1 is no answer, and wrong. Raises ValueError where there is no photo."""
+    if not len(labels):
+        raise ValueError("there is no photo to compare two systems on")
+    measure: Callable = {"accuracy": _accuracy, "balanced_accuracy": _balanced}[metric]
+    labels = np.asarray(labels)
+
+    def gain(weights: np.ndarray) -> np.ndarray:
+        return measure(weights, labels, a == labels) - measure(weights, labels, b == labels)
+
+    value = float(gain(np.ones((1, len(labels))))[0])
+    found = np.concatenate([gain(weights) for weights in resampled(groups, resamples, seed)])
+    found = np.where(np.abs(found) < 1e-12, 0, found)  # sums in another order are no gain
+    p = float((found < 0).mean() + (found == 0).mean() / 2)
+    return Difference(value, *_percentiles(found, level), p)
+
+
+def resampled(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Chunks of float32 (n, N): how often each photo comes in each of `resamples` resamples in
+    which as many groups as there are were drawn with replacement."""
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    count = member.max() + 1
+    rng = np.random.default_rng(seed)
+    step = max(1, CHUNK_BYTES // (4 * len(member)))
+    for start in range(0, resamples, step):
+        n = min(step, resamples - start)
+        drawn = rng.multinomial(count, np.full(count, 1 / count), size=n).astype(np.float32)
+        yield drawn[:, member]
+
+
+def _facts(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    ordered: bool,
+    values: np.ndarray | None,
+    predicted_values: np.ndarray | None,
+) -> dict[str, Any]:
+    """What each photo adds to the sums that the metrics are made of."""
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
+    k = probabilities.shape[1]
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    given = probabilities[np.arange(len(labels)), labels]
+    facts = {
+        "k": k,
+        "ordered": ordered,
+        "cell": np.eye(k * k, dtype=np.float32)[labels * k + predicted],
+        "log_loss": -np.log(np.clip(given, np.finfo(np.float64).eps, 1)),
+        "brier": ((probabilities - np.eye(k)[labels]) ** 2).sum(1),
+        "excess": np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
+        * (confidence - (predicted == labels))[:, None],
+    }
+    if values is not None:
+        facts["mae"] = np.abs(np.asarray(values) - predicted_values)
+    return facts
+
+
+def _metrics(weights: np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Every metric for each row of `weights` (n, N)."""
+    k = facts["k"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = weights.sum(1)
+        matrix = (weights @ facts["cell"]).reshape(-1, k, k)
+        hits, support = np.einsum("nii->ni", matrix), matrix.sum(2)
+        f1 = np.where(support > 0, 2 * hits / (support + matrix.sum(1)), np.nan)
+        found = {
+            "accuracy": hits.sum(1) / total,
+            "balanced_accuracy": _mean(hits / support),
+            "macro_f1": _mean(f1),
+            "log_loss": weights @ facts["log_loss"] / total,
+            "brier": weights @ facts["brier"] / total,
+            "ece": np.abs(weights @ facts["excess"]).sum(1) / total,
+        }
+        if facts["ordered"]:
+            apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
+            by_chance = np.einsum("ni,nj->nij", support, matrix.sum(1)) / total[:, None, None]
+            disagreement = (matrix * apart**2).sum((1, 2)) / (by_chance * apart**2).sum((1, 2))
+            found["qwk"] = 1 - disagreement
+            found["group_error"] = (matrix * apart).sum((1, 2)) / total
+        if "mae" in facts:
+            found["mae"] = weights @ facts["mae"] / total
+    return found
+
+
+def _accuracy(weights: np.ndarray, labels: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return weights @ right / weights.sum(1)
+
+
+def _balanced(weights: np.ndarray, labels: np.ndarray, right: np.ndarray) -> np.ndarray:
+    of_class = labels[:, None] == np.unique(labels)
+    with np.errstate(invalid="ignore"):
+        return _mean((weights @ (of_class & right[:, None])) / (weights @ of_class))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Over the classes (axis 1) that have photos."""
+    known = ~np.isnan(values)
+    return np.where(known, values, 0).sum(1) / known.sum(1)
+
+
+def _never_certain(
+    low: float, high: float, groups: np.ndarray, level: float
+) -> tuple[float, float]:
+    exact = ((1 - level) / 2) ** (1 / len(np.unique(groups)))
+    if low > 1 - 1e-9:
+        return float(exact), 1.0
+    if high < 1e-9:
+        return 0.0, float(1 - exact)
+    return low, high
+
+
+def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,144 @@
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from app import chain as chain_module
+from app.chain import UNSURE, WARNINGS, Chain
+from stages.common.errors import UserError
+from tests.conftest import TASK as BUILT
+from tests.promote.mini import CLASSES, TASK
+
+
+@pytest.fixture(scope="module")
+def chain(promoted):
+    return Chain(promoted / "data/promote" / TASK / "champion")
+
+
+def photo_of(root: Path, task: str, photo: str) -> bytes:
+    [file] = (root / "data/raw" / task / "images").glob(f"{photo}.*")
+    return file.read_bytes()
+
+
+def predictions(root: Path, task: str) -> pd.DataFrame:
+    table = pd.read_csv(root / f"data/evaluate/{task}/predictions.csv", dtype={"id": str})
+    return table[table["part"].isin(["test", "wild"])]
+
+
+def assert_answers_are_those_of(table: pd.DataFrame, chain: Chain, root: Path, task: str) -> None:
+    assert len(table)
+    columns = [f"p_{name}" for name in chain.titles]
+    for row in table.to_dict("records"):
+        answer = chain.answer(photo_of(root, task, row["id"]))
+        assert list(answer.probabilities) == list(chain.titles)
+        found = list(answer.probabilities.values())
+        np.testing.assert_allclose(found, [row[name] for name in columns], atol=1e-5)
+        assert answer.label == row["predicted"]
+
+
+def test_originals_get_the_exam_s_answers(chain, promoted):
+    """Trained and served are one: photo bytes through the chain, shards through the network."""
+    assert_answers_are_those_of(predictions(promoted, TASK), chain, promoted, TASK)
+
+
+def test_originals_get_the_answers_that_evaluate_wrote(built):
+    folder = built.path / "data/promote" / BUILT
+    role = "champion" if (folder / "champion").is_dir() else "challenger"
+    table = predictions(built.path, BUILT)
+    assert_answers_are_those_of(table, Chain(folder / role), built.path, BUILT)
+
+
+def test_an_answer(chain, promoted):
+    row = predictions(promoted, TASK).iloc[0]
+    answer = chain.answer(photo_of(promoted, TASK, row["id"]))
+    assert answer.title == CLASSES[answer.label]
+    assert answer.confidence == max(answer.probabilities.values())
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert answer.reason == ""
+    assert answer.value is None
+    faces = pd.read_csv(promoted / f"data/faces/{TASK}/faces.csv", dtype={"id": str})
+    face = faces.set_index("id").loc[row["id"]]
+    assert answer.box == tuple(face[["x", "y", "w", "h"]])
+
+
+def test_below_the_limit_it_is_unsure(copy, promoted):
+    folder = copy / "data/promote" / TASK / "champion"
+    settings = json.loads((folder / "chain.json").read_text())
+    (folder / "chain.json").write_text(json.dumps(settings | {"unsure_below": 0.99999}))
+    row = predictions(promoted, TASK).iloc[0]
+    answer = Chain(folder).answer(photo_of(promoted, TASK, row["id"]))
+    assert answer.answer == UNSURE
+    assert answer.label in CLASSES
+
+
+def test_a_number_and_the_classes_that_follow_from_it(copy, promoted):
+    import keras
+
+    folder = copy / "data/promote" / TASK / "champion"
+    layers = [keras.Input((16, 16, 3), dtype="uint8"), keras.layers.Rescaling(0.0, offset=30.0)]
+    mean = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
+    model = keras.Sequential(layers + mean)
+    mean[1].set_weights([np.full((3, 1), 1 / 3), np.array([4.0])])
+    model.save(folder / "model.keras")
+    bins = {"cool": [0, 29], "warm": [30, 99]}
+    settings = json.loads((folder / "chain.json").read_text())
+    (folder / "chain.json").write_text(json.dumps(settings | {"kind": "regression", "bins": bins}))
+    calibration = {"kind": "regression", "sigma": 4.5, "bins": bins, "note": None}
+    (folder / "calibration.json").write_text(json.dumps(calibration))
+    photo = photo_of(promoted, TASK, predictions(promoted, TASK)["id"].iloc[0])
+    answer = Chain(folder).answer(photo)
+    assert answer.value == pytest.approx(34)
+    assert answer.label == "warm"
+    assert answer.confidence == pytest.approx(0.8413, abs=1e-3)  # one sigma above the edge, 29.5
+
+
+def encoded(image, **options):
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "png", **options)
+    return data.getvalue()
+
+
+def test_what_cannot_be_answered_gets_a_reason(chain, monkeypatch):
+    grey = encoded(np.full((200, 200, 3), 128, np.uint8))
+    for photo, reason in [
+        (b"", "empty"),
+        (b"<html>", "not a jpg"),
+        (grey[:100], "damaged"),
+        (grey, "no face found"),
+        (encoded(np.zeros((20_000, 6_000), np.uint8)), "megapixels"),
+    ]:
+        answer = chain.answer(photo)
+        assert reason in answer.reason
+        assert (answer.label, answer.answer, answer.confidence) == (None, None, None)
+    monkeypatch.setattr(chain_module, "MAX_BYTES", 10)
+    assert "at most 10" in chain.answer(grey).reason
+
+
+def test_warnings(chain, promoted):
+    table = predictions(promoted, TASK)
+    one = np.asarray(Image.open(io.BytesIO(photo_of(promoted, TASK, table["id"].iloc[0]))))
+    answer = chain.answer(encoded(np.hstack([one, one])))
+    assert any("2 faces" in warning for warning in answer.warnings)
+    dark = chain.answer(encoded((one * 0.25).astype(np.uint8)))
+    assert WARNINGS["dark"] in dark.warnings
+    assert answer.label is not None and dark.label is not None
+
+
+def test_it_answers_in_threads_as_alone(chain, promoted):
+    photos = [photo_of(promoted, TASK, photo) for photo in predictions(promoted, TASK)["id"][:8]]
+    alone = [chain.answer(photo) for photo in photos]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(chain.answer, photos)) == alone
+
+
+@pytest.mark.parametrize("part", ["model.keras", "chain.json", "weights/weights.json"])
+def test_a_folder_that_lacks_a_part_is_refused(copy, part):
+    folder = copy / "data/promote" / TASK / "champion"
+    (folder / part).unlink()
+    with pytest.raises(UserError, match="not a whole chain"):
+        Chain(folder)

@@ -1,0 +1,116 @@
+"""The registered model behind MLflow's own server, away from this checkout."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.chain import Chain
+from tests.promote.mini import REPO, TASK
+
+IMPORTS = """
+import ast, sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from app.chain import Chain
+import app.model
+from stages.promote.register import IMPORTS
+from stages.common.backend import import_keras
+ours = Path(sys.argv[1])
+Chain(Path(sys.argv[2])).answer(Path(sys.argv[3]).read_bytes())
+names = set()
+for name, module in list(sys.modules.items()):
+    file = getattr(module, "__file__", None)
+    if file and ours in Path(file).parents and "promote" not in name and ".venv" not in file:
+        for node in ast.parse(Path(file).read_text()).body:
+            names |= {a.name.split(".")[0] for a in getattr(node, "names", [])
+                      if isinstance(node, ast.Import)}
+            if isinstance(node, ast.ImportFrom):
+                names.add(node.module.split(".")[0])
+known = packages_distributions()
+wanted = [set(map(str.lower, known[name])) for name in names if name in known]
+print([names for names in wanted if not names & set(IMPORTS)])
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    clean |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
+    return clean | more
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_chain(copy, tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "stages.promote.register"],
+        cwd=copy, env=environment(PYTHONPATH=str(REPO)), check=True, capture_output=True,
+    )  # fmt: skip
+    port = free_port()
+    (tmp_path / "elsewhere").mkdir()
+    server = subprocess.Popen(
+        ["mlflow", "models", "serve", "-m", f"models:/face-{TASK}@champion",
+         "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)],
+        cwd=tmp_path / "elsewhere", start_new_session=True,
+        env=environment(MLFLOW_TRACKING_URI=f"sqlite:///{copy}/mlruns/mlflow.db"),
+        stdout=(tmp_path / "log").open("w"), stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        wait_for(port, server, tmp_path / "log")
+        photo = next((copy / "data/raw" / TASK / "images").iterdir()).read_bytes()
+        records = [{"photo": base64.b64encode(data).decode()} for data in (photo, b"no photo")]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations",
+            json.dumps({"dataframe_records": records}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        answer, refused = json.load(urllib.request.urlopen(request, timeout=60))["predictions"]
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
+    expected = Chain(copy / "data/promote" / TASK / "champion").answer(photo)
+    found, wanted = answer.pop("probabilities"), expected.probabilities
+    assert list(found) == list(wanted)
+    np.testing.assert_allclose(list(found.values()), list(wanted.values()), atol=1e-5)
+    assert answer["confidence"] == pytest.approx(expected.confidence, abs=1e-5)
+    assert (answer["label"], answer["title"]) == (expected.label, expected.title)
+    assert answer["box"] == list(expected.box)
+    assert refused["reason"] == "not a jpg, png or webp picture"
+    assert (refused["label"], refused["confidence"], refused["box"]) == (None, None, None)
+
+
+def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise AssertionError(log.read_text()[-4000:])
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
+            return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the server did not start")
+
+
+def test_all_that_the_chain_imports_is_required(promoted):
+    champion = promoted / "data/promote" / TASK / "champion"
+    photo = next((promoted / "data/raw" / TASK / "images").iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, str(REPO), str(champion), str(photo)],
+        cwd=REPO, env=environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"

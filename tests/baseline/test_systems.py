@@ -1,0 +1,176 @@
+"""Each baseline by itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from stages.baseline import hog, lab, majority
+from stages.baseline.system import Job
+from stages.common.errors import UserError
+from stages.common.params import Network, Weights
+from stages.common.shards import Shards
+
+NETWORKS = ("sorting_hat_cnn", "age_cnn", "idol_dnn", "tone_vgg", "age_vgg16")
+
+
+def write(folder, images, labels, copies=1):
+    """Shards of photos of which each has `copies` rows, the photo as it is first."""
+    folder.mkdir(parents=True)
+    np.save(folder / "images-00000.npy", np.tile(images, (copies, 1, 1, 1)))
+    np.save(folder / "labels.npy", np.tile(labels, copies).astype(np.int64))
+    rows = [f"{i:016x},{copy}\n" for copy in range(copies) for i in range(len(labels))]
+    (folder / "index.csv").write_text("id,copy\n" + "".join(rows))
+    return Shards(folder)
+
+
+def stripes(n, seed):
+    """Pictures of two classes that any classifier learns: bright above, or bright below."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    images = rng.integers(0, 80, (n, 32, 32, 3)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[8 + 8 * label : 16 + 8 * label] += 100
+    return images, labels
+
+
+def job_of(tmp_path, train_labels=None, network=None):
+    images, labels = stripes(60, 0)
+    labels = labels if train_labels is None else train_labels
+    parts = {"train": write(tmp_path / "train", images, labels, copies=3)}
+    parts["val"] = write(tmp_path / "val", *stripes(200, 1))
+    for seed, part in enumerate(("test", "wild"), start=2):
+        parts[part] = write(tmp_path / part, *stripes(20, seed))
+    return Job(parts, 2, 1, network)
+
+
+def accuracy(fitted, job, part="val"):
+    return (fitted.probabilities[part].argmax(1) == job.parts[part].labels).mean()
+
+
+def budget(name, epochs=6):
+    return Network(name=name, epochs=epochs, batch_size=20, samples_per_epoch=None)
+
+
+def fit_network(job):
+    from stages.baseline import sorting_hat_cnn
+
+    return sorting_hat_cnn.fit(job)
+
+
+@pytest.mark.parametrize("fit", [hog.fit, fit_network], ids=["hog", "network"])
+def test_random_labels_teach_nothing(tmp_path, fit):
+    """Learnt from true labels, at chance on val from permuted ones, whatever happens on train."""
+    network = budget("sorting_hat_cnn")
+    honest = job_of(tmp_path / "honest", network=network)
+    assert accuracy(fit(honest), honest) > 0.95
+    random = []
+    for seed in range(2):
+        labels = np.random.default_rng(seed).permutation(60) % 2
+        job = job_of(tmp_path / str(seed), labels, network=network)
+        random.append(accuracy(fit(job), job))
+    assert 0.2 < np.mean(random) < 0.8, random
+
+
+def test_majority_is_the_most_frequent_class_of_train(tmp_path):
+    labels = np.r_[np.zeros(45, int), np.ones(15, int)]
+    job = job_of(tmp_path, labels)
+    answers = majority.fit(job).probabilities
+    np.testing.assert_allclose(answers["val"], np.tile([0.75, 0.25], (200, 1)))
+    assert answers["wild"].shape == (20, 2)
+
+
+def test_a_linear_model_never_sees_augmented_copies(tmp_path):
+    fitted = hog.fit(job_of(tmp_path))
+    assert fitted.hyperparameters["photos"] == 60  # of 180 rows
+
+
+def test_a_class_without_training_photos_is_possible(tmp_path):
+    """Two classes of three are there: the third has probability 0, and columns stay in place."""
+    images, labels = stripes(40, 0)
+    parts = {
+        part: write(tmp_path / part, images, 2 * labels)
+        for part in ("train", "val", "test", "wild")
+    }
+    fitted = lab.fit(Job(parts, 3, 1))
+    assert fitted.probabilities["test"].shape == (40, 3)
+    assert (fitted.probabilities["test"][:, 1] == 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    arrays.arrays(
+        np.uint8,
+        st.tuples(st.integers(16, 70), st.integers(16, 70), st.sampled_from([1, 3])),
+    )
+)
+def test_features_of_any_picture(picture):
+    assert hog.describe(picture).shape == (1764,)
+    found = lab.describe(picture)
+    assert found.shape == (21,)
+    assert np.isfinite(found).all()
+
+
+def test_lab_measures_colour():
+    """sRGB red is L 53.2, a 80.1, b 67.2 (D65)."""
+    red = np.zeros((32, 32, 3), np.uint8)
+    red[..., 0] = 255
+    np.testing.assert_allclose(lab.describe(red)[:3], [53.2, 80.1, 67.2], atol=0.2)
+
+
+def test_lab_does_not_see_the_edge():
+    face = np.full((50, 50, 3), 127, np.uint8)
+    face[11:-11, 11:-11] = [200, 150, 120]
+    white = np.where(np.arange(50)[:, None, None] < 11, 255, face).astype(np.uint8)
+    np.testing.assert_array_equal(lab.describe(face), lab.describe(white))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", [(32, 32, 3), (64, 64, 1)])
+def test_networks_take_the_shape_of_the_shards(name, shape):
+    import importlib
+
+    model = importlib.import_module(f"stages.baseline.{name}").build(shape, 5)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
+    answers = np.asarray(model(pictures))
+    assert answers.shape == (2, 5)
+    np.testing.assert_allclose(answers.sum(1), 1, atol=1e-4)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert "Rescaling" in kinds  # photos come as they are on disk
+
+
+@pytest.mark.parametrize("name", ["tone_vgg", "age_vgg16"])
+def test_vgg_refuses_pictures_that_it_would_shrink_to_nothing(name):
+    import importlib
+
+    build = importlib.import_module(f"stages.baseline.{name}").build
+    with pytest.raises(UserError, match=r"at least 32 pixels.*these have 24.*augment\.size"):
+        build((24, 24, 3), 2)
+
+
+def test_imagenet_weights(tmp_path, monkeypatch, caplog):
+    """From weights.local; a damaged file, or none, is one warning and training from scratch."""
+    import h5py
+    import keras
+    from keras.src.legacy.saving import legacy_h5_format
+
+    from stages.baseline import tone_vgg, vgg
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    local = tmp_path / "weights"
+    local.mkdir()
+    assert vgg.imagenet(Weights(local=local, download=False)) is None
+    (local / vgg.FILE).write_bytes(b"not a network")
+    assert vgg.imagenet(Weights(local=local, download=False)) is None
+    warnings = [r for r in caplog.records if "from scratch" in r.getMessage()]
+    assert len(warnings) == 2
+    known = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    with h5py.File(local / vgg.FILE, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, known)
+    found = vgg.imagenet(Weights(local=local, download=False))
+    assert found == local / vgg.FILE
+    model = tone_vgg.build((32, 32, 3), 2, found)
+    base = model.get_layer("vgg16")
+    np.testing.assert_array_equal(base.get_weights()[0], known.get_weights()[0])
+    assert not base.trainable_weights  # transfer: what is on top learns

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from stages.common.errors import UserError
+from stages.evaluate.calibrate import after_final_fit, effect, fit_sigma, fit_temperature
+
+BINS = {"minor": (0, 18), "adult": (19, 120)}
+
+
+def too_sure(temperature, n=4000):
+    """Outputs of a network whose logits are `temperature` times what its labels deserve."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (n, 3))
+    labels = (softmax(logits, 1).cumsum(1) > rng.random((n, 1))).argmax(1)
+    return softmax(logits * temperature, 1).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 2.5])
+def test_the_temperature_is_found_again(temperature):
+    outputs, labels = too_sure(temperature)
+    found = fit_temperature(outputs, labels)
+    assert found["temperature"] == pytest.approx(temperature, rel=0.07)
+    change = effect(outputs, labels, found)
+    assert change["after"]["log_loss"] <= change["before"]["log_loss"] + 1e-9
+    if temperature == 2.5:
+        assert change["after"]["ece"] < 0.03 < 0.1 < change["before"]["ece"]
+
+
+def test_one_sigmoid_unit():
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 1.5, 4000)
+    labels = (rng.random(4000) < 1 / (1 + np.exp(-logits))).astype(int)
+    outputs = (1 / (1 + np.exp(-3 * logits))).astype(np.float32)[:, None]
+    assert fit_temperature(outputs, labels)["temperature"] == pytest.approx(3, rel=0.07)
+
+
+def test_without_mistakes_there_is_no_temperature():
+    labels = np.array([0, 1, 2] * 5)
+    found = fit_temperature((np.eye(3)[labels] * 0.7 + 0.1).astype(np.float32), labels)
+    assert found["temperature"] == 1 and "too few mistakes" in found["note"]
+
+
+def test_an_empty_val():
+    found = fit_temperature(np.empty((0, 3), np.float32), np.empty(0, int))
+    assert found["temperature"] == 1 and "no pictures" in found["note"]
+    assert effect(np.empty((0, 3), np.float32), np.empty(0, int), found)["after"]["ece"] is None
+
+
+def test_sigma_is_the_likeliest():
+    rng = np.random.default_rng(2)
+    values = rng.uniform(0, 90, 3000)
+    outputs = (values + rng.normal(0, 7, 3000)).astype(np.float32)[:, None]
+    found = fit_sigma(outputs, values, BINS)
+    assert found["sigma"] == pytest.approx(7, rel=0.05)
+    assert found["bins"] == {"minor": [0, 18], "adult": [19, 120]}
+    with pytest.raises(UserError, match="no picture has a number"):
+        fit_sigma(outputs, np.full(3000, np.nan), BINS)
+
+
+def test_after_a_final_fit_val_is_not_used():
+    epochs = [{"val_loss": 90.0, "val_mae": 8.0}, {"val_loss": 80.0, "val_mae": 7.0}]
+    trials = {"best": 4, "trials": [{"trial": 4, "epochs": epochs}]}
+    found = after_final_fit(trials, None)
+    assert found["temperature"] == 1 and "trained on val too" in found["note"]
+    found = after_final_fit(trials, BINS)
+    assert found["sigma"] == pytest.approx(7 * np.sqrt(np.pi / 2))
+    assert "mean absolute error" in found["note"]

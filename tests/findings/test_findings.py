@@ -1,0 +1,171 @@
+"""The experiments on photos so small and plain that their answers are known beforehand."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.findings import __main__ as door
+from benchmarks.findings import finding, leak, network, person, variants
+from benchmarks.findings.finding import Score
+from benchmarks.findings.photos import Photos, pictures
+from stages.augment import augment as room
+from stages.common.errors import UserError
+from stages.common.images import write_png
+from stages.common.metrics import Difference
+from stages.common.params import load
+from tests.conftest import REPO
+
+CLASSES = {"red": "Red", "blue": "Blue"}
+COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A budget of seconds, and no worker processes."""
+    monkeypatch.setattr(room, "map_cores", lambda function, blocks, **_: map(function, blocks))
+    monkeypatch.setattr(network, "STEPS", 150)
+    for module in (leak, variants, person):
+        monkeypatch.setattr(module, "SEEDS", (1,))
+
+
+def drawn(tmp_path, *, tied: bool = True, persons: int = 20, wild: bool = False) -> Photos:
+    """Two photos of each person; where `tied`, the disc in the middle has the class's colour.
+
+    In the pool the background has it too, and in the wild the other class's.
+    """
+    rng, rows = np.random.default_rng(0), []
+    for who in range(persons + 4 * wild):
+        part = "wild" if who >= persons else ("train", "train", "train", "val", "test")[who % 5]
+        label = list(CLASSES)[who // 5 % 2] if part != "wild" else list(CLASSES)[who % 2]
+        for shot in range(2):
+            id = f"{2 * who + shot + 1:016x}"
+            picture = cv2.resize(rng.integers(60, 200, (3, 3, 3), dtype=np.uint8), (24, 24))
+            if wild:
+                behind = label if part != "wild" else next(c for c in CLASSES if c != label)
+                picture[:] = COLOURS[behind]
+            inside = np.zeros((24, 24), np.uint8)
+            cv2.circle(inside, (12, 12), 6, 255, -1)
+            if tied:
+                picture[inside > 0] = np.clip(rng.normal(COLOURS[label], 15), 0, 255)
+            write_png(tmp_path / f"{id}.png", np.dstack([picture, inside]))
+            rows.append((id, label, f"p{who}", f"{2 * who + 1:016x}", part))
+    task = load(REPO / "params.yaml").task("tone")
+    mild = dict(copies=20, size=16, rotation=10, shift=0.05, shear=0, zoom=0.05)
+    mild |= {"background": "keep" if not tied else (127, 127, 127)}
+    task = task.model_copy(
+        update={"classes": CLASSES, "augment": task.augment.model_copy(update=mild)}
+    )
+    table = pd.DataFrame(rows, columns=["id", "label", "person", "group", "part"]).assign(value="")
+    return Photos("colours", task, table, pd.DataFrame(columns=["a", "b"]), tmp_path)
+
+
+def test_only_a_leak_can_know_random_labels(small, tmp_path, monkeypatch):
+    photos = drawn(tmp_path, tied=False, persons=50)
+    found = leak.leak(photos)
+    scores = {(s.network, s.exam): s for s in found.scores}
+    assert scores["augment, then split", "random labels"].low > 0.6
+    honest = scores["split, then augment", "random labels"]
+    assert honest.low <= 0.5 <= honest.high
+    assert "which is chance" in found.conclusion
+
+    # Plant the leak where the honest split should be: the same check must see it.
+    monkeypatch.setattr(leak, "SPLITS", dict.fromkeys(leak.SPLITS, "pictures"))
+    assert "NOT CHANCE" in leak.leak(photos).conclusion
+
+
+def test_dealing_pictures_puts_one_photo_on_both_sides_and_dealing_photos_does_not(small, tmp_path):
+    photos = drawn(tmp_path)
+    with pictures(photos, photos.of("train", "val"), photos.augment) as made:
+        ids = made.index["id"]
+        sides = {
+            what: leak.deal(photos, made, what, np.random.default_rng(0))
+            for what in ("pictures", "photos")
+        }
+    for train, val in sides.values():
+        assert not set(train) & set(val)
+        assert (len(train), len(val)) == (24 * 20, 8 * 20)
+    both = {what: set(ids[t]) & set(ids[v]) for what, (t, v) in sides.items()}
+    assert len(both["pictures"]) == 32 and not both["photos"]
+
+
+def test_a_background_that_lies_in_the_wild_is_worth_removing(small, tmp_path):
+    found = variants.background(drawn(tmp_path, wild=True))
+    value = {(s.network, s.exam): s.value for s in found.scores}
+    assert value["background kept", "validation"] == 1
+    assert value["background kept", "wild"] < 0.5
+    assert value["background removed", "wild"] == 1
+    assert found.conclusion.endswith("on wild, a gain.")
+
+
+def test_without_wild_photos_the_answer_says_so(small, tmp_path):
+    found = variants.grey(drawn(tmp_path))
+    assert {s.exam for s in found.scores} == {"validation"}
+    assert "no wild photos" in found.conclusion
+
+
+def test_by_person_nobody_is_on_both_sides(tmp_path):
+    photos = drawn(tmp_path)
+    shared = {}
+    for by in person.BY:
+        dealt = person.deal(photos, photos.table, by, seed=1)
+        sides = [
+            set(photos.table.person[dealt.part.isin(p)]) for p in (("train",), ("val", "test"))
+        ]
+        shared[by] = sides[0] & sides[1]
+    assert shared["by photo"] and not shared["by person"]
+    with pytest.raises(UserError, match="nobody is known"):
+        person.person(Photos(**vars(photos) | {"table": photos.table.assign(person="")}))
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "words"),
+    [
+        (0.20, 0.27, 0.34, "no better than guessing"),
+        (0.26, 0.33, 0.40, "near chance"),
+        (0.80, 0.85, 0.90, "80% of the way"),
+    ],
+)
+def test_a_score_is_told_as_plainly_as_it_is(low, value, high, words):
+    assert words in finding.against_guessing(Score("n", "e", 1, value, low, high, [value], 0.25))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.3, "a gain"), (-0.3, -0.1, "a loss"), (-0.1, 0.1, "not surely different")],
+)
+def test_a_difference_is_told_no_surer_than_it_is(low, high, words):
+    difference = Difference(value=(low + high) / 2, low=low, high=high, p=0.5)
+    assert words in finding.told(difference, "wild")
+
+
+def test_two_scores_of_different_pictures_are_apart_only_beyond_both_their_errors():
+    a, b = (Score("n", "e", 1, v, v - 0.3, v + 0.4, [v], 0.25) for v in (0.9, 0.4))
+    assert finding.apart(a, b) == pytest.approx((0.5, 0.0, 1.0))  # 0.3 and 0.4 at right angles
+
+
+def test_what_is_saved_is_what_the_report_draws(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scores = [Score("n", "val", 8, 0.5, 0.4, 0.6, [0.5], 0.25)]
+    found = finding.Finding("Title", "Question?", "Answer.", scores)
+    content = finding.save("grey", drawn(tmp_path), found, 1.23)
+    assert json.loads((tmp_path / "reports/findings/grey-colours.json").read_text()) == content
+    assert all(len(row) == len(content["columns"]) for row in content["rows"])
+    bar = {"label": "n: val", "value": 0.5, "low": 0.4, "high": 0.6, "chance": 0.25}
+    assert content["figure"] == {"bars": [bar]}
+    assert content["command"] == "python -m benchmarks.findings grey colours"
+    assert "Answer." in finding.show(content)
+
+
+def test_it_is_asked_of_a_finished_pipeline(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_bytes((REPO / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["findings", "leak", "tone"])
+    with pytest.raises(UserError, match=r"data.splits.*dvc repro"):
+        door.main()
+    monkeypatch.setattr(sys, "argv", ["findings", "leak", "nose"])
+    with pytest.raises(UserError, match="no task 'nose'"):
+        door.main()

@@ -1,0 +1,94 @@
+"""`python -m stages.promote.rollback`, with the real DVC."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.promote.__main__ import main
+from stages.promote.rollback import check_former
+from tests.promote.mini import REPO, TASK, write_network
+
+FOLDER = Path("data/promote", TASK)
+DVC_YAML = f"""
+stages:
+  promote:
+    foreach: [{TASK}]
+    do:
+      cmd: python -m stages.promote ${{item}}
+      deps: ["data/search/${{item}}"]
+      outs:
+        - "data/promote/${{item}}": {{persist: true}}
+        - "reports/${{item}}/model_card.md": {{cache: false}}
+"""
+
+
+def run(*command):
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(REPO), "DVC_NO_ANALYTICS": "1"},
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def network(role):
+    return (FOLDER / role / "model.keras").read_bytes()
+
+
+def history():
+    return [(e["event"], e["network"]) for e in json.loads((FOLDER / "history.json").read_text())]
+
+
+def test_a_rollback_lasts(project):
+    write_network(0.1, "4")
+    main(TASK)
+    good = network("champion")
+    with pytest.raises(UserError, match="no champion to put back"):
+        check_former(FOLDER)
+
+    Path("dvc.yaml").write_text(DVC_YAML)
+    run("dvc", "init", "--no-scm", "-q")
+    write_network(1, "3")
+    main(TASK)
+    bad = network("champion")
+    assert run("dvc", "commit", "-f", f"promote@{TASK}")[0] == 0
+
+    code, said = run("stages.promote.rollback", TASK)
+    assert code == 0, said
+    assert (network("champion"), network("challenger")) == (good, bad)
+    assert not (FOLDER / "former").exists()
+    first, second = history()[0][1], history()[1][1]
+    assert history()[2:] == [("rollback", second), ("champion", first)]
+    assert "No longer champion" in (FOLDER / "challenger/model_card.md").read_text("utf-8")
+    card = (FOLDER / "champion/model_card.md").read_bytes()
+    assert Path(f"reports/{TASK}/model_card.md").read_bytes() == card
+    assert "didn't change" in run("dvc", "repro")[1]  # it is not undone
+    assert network("champion") == good
+    query = """select alias, value from registered_model_aliases a join model_version_tags t
+               on a.name = t.name and a.version = t.version where t.key = ?"""
+    with sqlite3.connect("mlruns/mlflow.db") as store:
+        networks = dict(store.execute(query, ("sha256",)))
+        assert networks["champion"].startswith(first)
+        assert networks["challenger"].startswith(second)
+        until = dict(store.execute(query, ("champion_until",)))
+        assert set(until) == {"challenger"}
+
+    main(TASK)  # the network that went does not come back, though it would win
+    assert (network("champion"), network("challenger")) == (good, bad)
+    failed = [g["gate"] for g in json.loads((FOLDER / "promotion.json").read_text())["gates"]
+              if not g["passed"]]  # fmt: skip
+    assert failed == ["not rolled back"]
+
+    # Where the stage is out of date, nothing of that is hidden from DVC.
+    write_network(0.9, "5")
+    main(TASK)
+    assert network("former") == good
+    code, said = run("stages.promote.rollback", TASK)
+    assert code == 0 and "out of date" in said
+    assert network("champion") == good
+    assert f"data/search/{TASK}" in run("dvc", "status", f"promote@{TASK}")[1]
