@@ -39,7 +39,10 @@ def connect() -> "MlflowClient":
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
     if uri == DEFAULT_URI and not DATABASE.exists():
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        with new_file(DATABASE) as part:  # killed between its tables, MLflow cannot open it again
+        # Killed between its tables, MLflow cannot open a database again: half of one is of no use.
+        for half in DATABASE.parent.glob(f".{DATABASE.name}.part*"):
+            half.unlink()
+        with new_file(DATABASE) as part:
             mlflow.MlflowClient(f"sqlite:///{part}").search_experiments()
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
