@@ -119,7 +119,10 @@ def test_killed_while_it_begins_it_begins_anew(project):
 
 def another_parameter(project):
     path = project / "params.yaml"
-    path.write_text(path.read_text("utf-8").replace("shift: 0.2", "shift: 0.1"), "utf-8")
+    content = path.read_text("utf-8")
+    changed = re.sub(r"shift: .*", "shift: 0.3", content)
+    assert changed != content
+    path.write_text(changed, "utf-8")
 
 
 def other_code(project):
