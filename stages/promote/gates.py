@@ -133,9 +133,9 @@ def _difference(a: Answers, b: Answers) -> Difference:
 
 
 def _log_loss(answers: Answers) -> float:
-    return log_loss(
-        answers.labels, answers.probabilities, labels=range(answers.probabilities.shape[1])
-    )
+    whole = answers.probabilities.sum(1, keepdims=True)  # tables round them: 1 but for that
+    labels = range(answers.probabilities.shape[1])
+    return log_loss(answers.labels, answers.probabilities / whole, labels=labels)
 
 
 def _interval(difference: Difference) -> str:
