@@ -8,9 +8,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from app.chain import MAX_BYTES, UNSURE, Answer, Chain, read_json
+from app.chain import MAX_BYTES, UNSURE, Answer, Chain
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.files import read_json
 
 PROMOTED = Path("data/promote")
 

@@ -4,7 +4,6 @@ Each step is the stage's own function on the same arrays, so that a photo is ans
 was in training and in the exam.
 """
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 from stages.augment.render import prepare
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.images import BadImage, decode
 from stages.common.params import CutoutQuality, FaceQuality, Onnx
 from stages.common.predict import class_probabilities, outputs
@@ -154,7 +154,3 @@ class _Picture:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         return self._picture[None]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))

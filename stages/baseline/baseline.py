@@ -1,6 +1,5 @@
 """All baselines of a task, each fitted anew only when something that decides it has changed."""
 
-import hashlib
 import importlib
 import json
 import logging
@@ -16,7 +15,7 @@ from stages.baseline.system import Job, module_file
 from stages.common import shards
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
-from stages.common.files import new_folder
+from stages.common.files import digest, new_folder
 from stages.common.params import Baseline, Network, Weights
 from stages.common.reuse import version
 from stages.common.shards import Shards
@@ -47,17 +46,6 @@ class Result:
     probabilities: dict[str, np.ndarray]  # of val, test, wild, float (N, K); none if it failed
 
 
-def digest(parts: Mapping[str, Shards]) -> str:
-    """Of everything in the parts' folders; takes seconds a gigabyte."""
-    digest = hashlib.sha256()
-    for part, found in parts.items():
-        for file in sorted(found.folder.iterdir()):
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").digest()
-            digest.update(f"{part}/{file.name}".encode() + content)
-    return digest.hexdigest()
-
-
 def baselines(
     params: Baseline, weights: Weights, parts: Mapping[str, Shards], n_classes: int, scratch: Path
 ) -> list[Result]:
@@ -71,7 +59,7 @@ def baselines(
     names = [network.name for network in params.networks]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"baseline.networks has {', '.join(sorted(twice))} twice; keep one of each")
-    data = digest(parts)
+    data = digest(*(part.folder for part in parts.values()))
     imagenet = None
     if any("vgg" in MODULES[name] for name in names):
         import_keras()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.common.backend import import_keras
 from stages.common.door import door
-from stages.common.files import new_file, new_folder
+from stages.common.files import new_file, new_folder, read_json, write_json
 from stages.common.images import write_png
 from stages.common.params import Task, load
 from stages.common.predict import class_probabilities, outputs
@@ -31,8 +31,8 @@ def main(task: str) -> None:
     from stages.evaluate.tables import confusion_table, curves, prediction_table
 
     search = Path("data/search", task)
-    classes = _read_json(search / "classes.json")
-    trials = _read_json(search / "trials.json")
+    classes = read_json(search / "classes.json")
+    trials = read_json(search / "trials.json")
     model = keras.saving.load_model(search / "model.keras", compile=False)
     regression = params.kind == "regression"
 
@@ -88,7 +88,7 @@ def main(task: str) -> None:
         for part in ("test", "wild"):
             write_table(out / f"confusion_{part}.csv", confusion_table(predictions, part))
         write_table(out / "curves.csv", curves(trials))
-        _write_json(out / "calibration.json", calibration)
+        write_json(out / "calibration.json", calibration)
         on_val = {"before": None, "after": None}
         if "val" in parts:
             on_val = effect(raw["val"], shards["val"].labels, calibration)
@@ -99,10 +99,10 @@ def main(task: str) -> None:
             "calibration": calibration | on_val,
             "parts": results,
         }
-        _write_json(out / "evaluation.json", evaluation)
+        write_json(out / "evaluation.json", evaluation)
     metrics = {part: headline(results[part]) for part in ("test", "wild")}
     with new_file(Path("reports", task, "metrics.json")) as part:
-        _write_json(part, metrics)
+        write_json(part, metrics)
 
 
 def _slice_columns(task: str, params: Task) -> dict[str, pd.Series]:
@@ -153,16 +153,6 @@ def _log(part: str, result: dict) -> None:
         *(result[key] for key in ("accuracy", "accuracy_low", "accuracy_high", "n")),
         *(result[key] for key in ("baseline_accuracy", "balanced_accuracy")),
         f"; {result['note']}" if result["note"] else "",
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.write_text(
-        json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages.common.backend import import_keras
 from stages.common.door import door
-from stages.common.files import new_folder
+from stages.common.files import new_folder, read_json, write_json
 from stages.common.params import load
 from stages.common.tables import read_table, write_table
 
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 def main(task: str) -> None:
     params = load().task(task)
     import_keras()
-    from stages.promote.answers import read_json, seen_in_training
+    from stages.promote.answers import seen_in_training
     from stages.promote.chain_folder import build, keep_others, show_card
     from stages.promote.exams import examine
     from stages.promote.history import added, event, read_history
     from stages.promote.model_card import model_card
-    from stages.promote.promote import sha256, write_json
+    from stages.promote.promote import sha256
 
     before = Path("data/promote", task)
     history = read_history(before)

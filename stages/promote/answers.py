@@ -1,6 +1,5 @@
 """What a system answered to the photos of one part: read from a table, or asked now."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, recall_score
 
+from stages.common.files import read_json
 from stages.common.parallel import progress
 from stages.common.predict import class_probabilities, outputs
 from stages.common.shards import Shards
@@ -136,7 +136,3 @@ def unseen(answers: Answers, splits: pd.DataFrame, seen: pd.DataFrame) -> np.nda
 def seen_in_training(splits: pd.DataFrame) -> pd.DataFrame:
     """`id` and `person` of what a network trained on these splits has seen."""
     return splits.loc[splits["part"].isin(["train", "val"]), ["id", "person"]]
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

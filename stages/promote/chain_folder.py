@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stages.common.files import new_file
+from stages.common.files import new_file, write_json
 from stages.common.params import Task
-from stages.promote.promote import write_json
 
 PICTURE = ("size", "channels", "background")  # of augment: what `prepare` reads
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.params import Task
 from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.promote import leaderboard
-from stages.promote.answers import Answers, from_table, of_champion, read_json, unseen
+from stages.promote.answers import Answers, from_table, of_champion, unseen
 from stages.promote.gates import Baseline
 from stages.promote.history import Event, was_rolled_back
 from stages.promote.promote import Decision, Exam, decide, sha256

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stages.promote.answers import read_json
+from stages.common.files import read_json
 
 Event = dict[str, Any]  # time (ISO, UTC), event, network (12 digits), data (path: md5), reason
 

@@ -12,8 +12,8 @@ import jinja2
 import pandas as pd
 import yaml
 
+from stages.common.files import read_json
 from stages.common.params import PARTS
-from stages.promote.answers import read_json
 
 METRICS = {  # of evaluation.json: name for people
     "accuracy": "accuracy",

@@ -1,7 +1,6 @@
 """Does the new network take the champion's place?"""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,10 +76,6 @@ def decide(
 
 def _metrics(exam: Exam) -> dict[str, dict[str, float | None]]:
     return {part: answers.metrics() for part, answers in exam.items()}
-
-
-def write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def sha256(folder: Path) -> str:

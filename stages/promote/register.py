@@ -22,8 +22,8 @@ from stages.common import tracking
 from stages.common.backend import import_keras
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.params import load
-from stages.promote.answers import read_json
 from stages.promote.history import read_history, reign
 from stages.promote.promote import sha256
 

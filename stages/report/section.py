@@ -3,13 +3,13 @@
 Pictures are sampled: the time it takes does not grow with their number.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stages.common.files import read_json
 from stages.common.params import PARTS, Task
 from stages.common.shards import Shards
 from stages.common.tables import read_table
@@ -51,8 +51,8 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "splits": read_table(data / "splits" / task / "splits.csv"),
         "removed": read_table(data / "splits" / task / "removed.csv"),
     }
-    search = _json(data / "search" / task / "trials.json")
-    evaluation = _json(data / "evaluate" / task / "evaluation.json")
+    search = read_json(data / "search" / task / "trials.json")
+    evaluation = read_json(data / "evaluate" / task / "evaluation.json")
     kind = evaluation["kind"]
     predictions = _predictions(data / "evaluate" / task / "predictions.csv")
     exams = {
@@ -60,7 +60,7 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         for part in EXAMS
     }
     baseline = data / "baseline" / task
-    promotion = _json(data / "promote" / task / "promotion.json")
+    promotion = read_json(data / "promote" / task / "promotion.json")
     beside = systems(data / "promote" / task / "leaderboard.csv")
     tested = tables["splits"][tables["splits"]["part"] == "test"]
     classes = _classes(params.classes)
@@ -85,14 +85,14 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "promotion": promotion,
         "gates": gates(promotion),
         "systems": beside,
-        "history": history(_json(data / "promote" / task / "history.json")),
+        "history": history(read_json(data / "promote" / task / "history.json")),
         "calibration": evaluation["calibration"],
         "reliability": [reliability(part, exams[part]) for part in EXAMS if exams[part]["n"]],
         "coverage": coverage(exams),
         "slices": {part: slices(exams[part]) for part in EXAMS},
         "numbers": {part: numbers(predictions, part, classes) for part in EXAMS},
         "answers": {part: answers(data, task, part, predictions) for part in EXAMS},
-        "weights": _json(data / "weights" / task / "weights.json"),
+        "weights": read_json(data / "weights" / task / "weights.json"),
         "funnel": funnel(tables),
         "provenance": provenance(tables["manifest"], tables["rejected"]),
         "duplicates": duplicates(data, task, tables["manifest"]),
@@ -111,7 +111,7 @@ def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
         "leaderboard": leaderboard(search),
         "charts": curve_panels(search["trials"], search["best"]),
         "baselines": baseline_rows(
-            _json(baseline / "baselines.json"), read_table(baseline / "predictions.csv")
+            read_json(baseline / "baselines.json"), read_table(baseline / "predictions.csv")
         ),
     }
 
@@ -189,7 +189,3 @@ def _copies(train: Shards, index: pd.DataFrame, manifest: pd.DataFrame) -> dict[
     source = manifest.set_index("id")["name"][index["id"][0]]
     pictures = [network_input(picture) for picture in train.read(rows[:COPIES])]
     return {"source": source, "each": len(rows), "pictures": pictures}
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -13,13 +13,12 @@ import yaml
 
 from stages.common.door import door
 from stages.common.errors import UserError
-from stages.common.files import new_folder
+from stages.common.files import digest, new_folder
 from stages.common.params import Search, load
 from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.search import attempts
 from stages.search.mirror import Mirror
-from stages.search.search import digest
 from stages.search.supervise import Child, Supervisor
 
 log = logging.getLogger(__name__)

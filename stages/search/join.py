@@ -12,9 +12,9 @@ from pathlib import Path
 
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.files import digest
 from stages.common.shards import Shards
 from stages.search import attempts
-from stages.search.search import digest
 from stages.search.supervise import Child, Supervisor
 
 

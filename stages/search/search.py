@@ -61,21 +61,12 @@ def resolve(params: Search, weights: Weights) -> Search:
     return params.model_copy(update={"blocks": blocks})
 
 
-def digest(*folders: Path) -> str:
-    """Of everything in folders of shards; takes seconds a gigabyte."""
-    digest = hashlib.sha256()
-    for file in sorted(f for folder in folders for f in folder.iterdir()):
-        with file.open("rb") as stream:
-            digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
-
-
 def fingerprint(params: Search, data: str, kind: str = "classification") -> str:
     """What the trials of a search depend on: data, parameters, the task's kind, this code,
     AutoKeras, the backend.
 
     `params` as from `resolve`; the numbers of trials, minutes and workers do not count. `data` as
-    from `digest`.
+    from `stages.common.files.digest`.
     """
     digest = hashlib.sha256(data.encode())
     digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode() + kind.encode())

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
+from stages.common.files import digest
 from stages.common.params import Weights
 from stages.common.predict import outputs
 from stages.common.shards import Shards
 from stages.search import attempts
-from stages.search.search import digest, fingerprint, resolve, search
+from stages.search.search import fingerprint, resolve, search
 from tests.search.conftest import small, without_times
 
 
