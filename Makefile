@@ -22,17 +22,18 @@ lint: .venv/ready ## ruff, rules and format
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 
-lock: .venv/ready ## resolve requirements.in anew into requirements.txt
+lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	@$(RUN) python -m pip install -q uv
-	@$(RUN) uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-		-q requirements.in -o requirements.txt
+	@for name in requirements requirements-dev; do $(RUN) uv pip compile -q --universal \
+		--python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done
 
 # The first of these that is Python 3.11 to 3.13.
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-dev.txt
 	@for p in python3 python3.13 python3.12 python3.11; do \
 		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 		then python=$$p; break; fi; done; \
 	test -n "$$python" || { echo "Needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }; \
 	echo "Setting up .venv with $$($$python --version) (some minutes, once)"; \
 	$$python -m venv --clear .venv && .venv/bin/python -m pip install --quiet \
-		--disable-pip-version-check --require-hashes -r requirements.txt && touch $@
+		--disable-pip-version-check --require-hashes \
+		-r requirements.txt -r requirements-dev.txt && touch $@
