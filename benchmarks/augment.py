@@ -30,7 +30,7 @@ from stages.augment.transform import draw, matrices
 from stages.common.images import write_png
 
 if TYPE_CHECKING:  # the worker processes import this module, and not what only `augment` needs
-    from stages.common.params import Augment
+    from stages.records.params import Augment
 
 ROUNDS = 5
 PHOTOS, COPIES = 901, 100  # the original job
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def settings(size: int, channels: str) -> "Augment":
-    from stages.common.params import Augment
+    from stages.records.params import Augment
 
     return Augment(
         **dict(copies=COPIES, size=size, channels=channels, background=(127, 127, 127)),

@@ -22,12 +22,12 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.common.images import decode
 from stages.common.parallel import progress
-from stages.common.params import Onnx
 from stages.extract.crop import Geometry, crop
 from stages.extract.face import choose
 from stages.extract.haar import Haar
 from stages.extract.yunet import YuNet
 from stages.matte.matte import cut_out, load_session
+from stages.records.params import Onnx
 from stages.weights.find import Places
 from stages.weights.known import SEGMENTERS, YUNET
 from stages.weights.resolve import resolve

@@ -73,7 +73,7 @@ def peak(way: str, root: Path) -> tuple[int, str]:
 
 
 def search_once(root: Path) -> None:
-    from stages.common.params import load
+    from stages.records.params import load
     from stages.search.search import search
 
     train, val = shards.Shards(root / "train"), shards.Shards(root / "val")

@@ -4,7 +4,7 @@ from benchmarks.findings.finding import Finding, Score, gain, score, told
 from benchmarks.findings.network import SEEDS, Answers, ask, join, learn
 from benchmarks.findings.photos import Photos, pictures
 from stages.common.parallel import progress
-from stages.common.params import Augment
+from stages.records.params import Augment
 
 EXAMS = {"val": "validation", "wild": "wild"}
 COPIES = (1, 10, 100)

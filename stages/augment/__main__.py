@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.augment.augment import augment
 from stages.common.door import door
-from stages.common.params import load
 from stages.common.tables import read_table
+from stages.records.params import load
 
 
 def main(task: str) -> None:

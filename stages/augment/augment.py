@@ -15,7 +15,7 @@ from stages.augment.render import HEADER, ROW_BYTES, Block, digest, load, render
 from stages.common import shards
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
-from stages.common.params import PARTS, Augment
+from stages.records.params import PARTS, Augment
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from stages.common import images, shards
-from stages.common.params import PARTS, Augment
+from stages.records.params import PARTS, Augment
 
 if TYPE_CHECKING:
     import pandas as pd

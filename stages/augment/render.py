@@ -13,7 +13,7 @@ from stages.common.images import read_png
 from stages.common.shards import Writer
 
 if TYPE_CHECKING:
-    from stages.common.params import Augment
+    from stages.records.params import Augment
 
 HEADER = ",".join(("id", "copy", *COLUMNS)) + "\n"
 ROW = "%s,%9d" + ",%11.6f" * 6 + ",%d\n"  # all of one length, so that any can be written first

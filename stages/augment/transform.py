@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:  # the worker processes import this module and need no pydantic
-    from stages.common.params import Augment
+    from stages.records.params import Augment
 
 COLUMNS = ("rotation", "shift_x", "shift_y", "shear", "zoom_x", "zoom_y", "flip")
 

@@ -16,9 +16,9 @@ from stages.common import shards
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
 from stages.common.files import digest, new_folder
-from stages.common.params import Baseline, Network, Weights
 from stages.common.reuse import version
 from stages.common.shards import Shards
+from stages.records.params import Baseline, Network, Weights
 
 log = logging.getLogger(__name__)
 # Each baseline is the `fit` of the module of its name; what its result hangs on besides that.

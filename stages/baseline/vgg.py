@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from stages.common.errors import UserError
-from stages.common.params import Weights
+from stages.records.params import Weights
 
 log = logging.getLogger(__name__)
 FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"  # as Keras names it in its cache

@@ -8,7 +8,7 @@ from stages.collect.forget import forget_door
 from stages.collect.forgotten import FILE, Forgotten
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
+from stages.records.params import load
 
 
 def main(task: str) -> None:

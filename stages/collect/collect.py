@@ -13,8 +13,8 @@ from stages.collect.columns import MANIFEST, TRUTH, Bins, valued
 from stages.collect.forgotten import REASON, Forgotten
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
-from stages.common.params import Collect
 from stages.common.tables import write_table
+from stages.records.params import Collect
 
 SOURCES = {
     "folder": folder.candidates,

@@ -24,7 +24,7 @@ from stages.collect.forgotten import REASON
 from stages.collect.urls import below
 from stages.collect.web import TRIES, Refused, Web
 from stages.common.errors import UserError
-from stages.common.params import Commons, Entry
+from stages.records.params import Commons, Entry
 
 BATCH = 50  # files an answer
 WIDTH = 1280  # pixels: one of the widths that Commons keeps ready; no face needs more

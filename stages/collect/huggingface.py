@@ -16,7 +16,7 @@ from stages.collect.downloads import store
 from stages.collect.forgotten import REASON
 from stages.common.errors import UserError
 from stages.common.parallel import progress
-from stages.common.params import HuggingFace
+from stages.records.params import HuggingFace
 
 log = logging.getLogger(__name__)
 

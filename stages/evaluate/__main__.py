@@ -12,10 +12,10 @@ from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_file, new_folder, read_json, write_json
 from stages.common.images import write_png
-from stages.common.params import Task, load
 from stages.common.predict import class_probabilities, outputs
 from stages.common.shards import Shards
 from stages.common.tables import read_table, write_table
+from stages.records.params import Task, load
 
 log = logging.getLogger(__name__)
 

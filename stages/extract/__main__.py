@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
 from stages.common.tables import read_rows, write_rows
 from stages.extract.crop import Geometry
 from stages.extract.extract import COLUMNS, extract
+from stages.records.params import load
 
 
 def main(task: str) -> None:

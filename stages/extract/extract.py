@@ -7,13 +7,13 @@ from pathlib import Path
 from stages.common import images
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode, write_png
-from stages.common.params import FaceQuality
 from stages.common.reuse import reuse, version
 from stages.extract.crop import Geometry, crop
 from stages.extract.face import Detector, choose
 from stages.extract.haar import Haar
 from stages.extract.quality import MEASURES, flags, measure
 from stages.extract.yunet import YuNet
+from stages.records.params import FaceQuality
 
 COLUMNS = [
     *("id", "label", "kept", "reason", "detector", "score"),

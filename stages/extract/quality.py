@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from stages.common.params import FaceQuality
 from stages.extract.crop import Geometry, transform
 from stages.extract.face import Face
+from stages.records.params import FaceQuality
 
 MEASURES = ["sharpness", "turn", "tilt", "tint", "colours", "lightness"]
 SKIN = 12, 16  # a and b of CIELAB, near the middle of all people's skin

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
 from stages.common.tables import read_rows, write_rows
 from stages.matte.matte import COLUMNS, matte
+from stages.records.params import load
 
 
 def main(task: str) -> None:

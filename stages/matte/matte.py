@@ -9,8 +9,8 @@ import numpy as np
 
 from stages.common import images
 from stages.common.images import read_png, write_png
-from stages.common.params import CutoutQuality, Onnx
 from stages.common.reuse import reuse, version
+from stages.records.params import CutoutQuality, Onnx
 
 COLUMNS = ["id", "label", "session", "coverage", "kept", "reason", "flags"]
 NOTHING_LEFT = 0.05  # share of the crop; a face alone is several times that

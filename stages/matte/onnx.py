@@ -9,7 +9,7 @@ from PIL import Image
 from rembg.sessions.base import BaseSession
 
 from stages.common.errors import UserError
-from stages.common.params import Onnx
+from stages.records.params import Onnx
 
 
 class OnnxSession(BaseSession):

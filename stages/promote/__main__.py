@@ -12,8 +12,8 @@ from pathlib import Path
 from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder, read_json, write_json
-from stages.common.params import load
 from stages.common.tables import read_table, write_table
+from stages.records.params import load
 
 log = logging.getLogger(__name__)
 

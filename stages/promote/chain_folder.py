@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import new_file, write_json
-from stages.common.params import Task
+from stages.records.params import Task
 
 PICTURE = ("size", "channels", "background")  # of augment: what `prepare` reads
 

@@ -12,8 +12,8 @@ from typing import Any
 from sklearn.metrics import log_loss
 
 from stages.common.metrics import Difference, paired_difference
-from stages.common.params import Promote
 from stages.promote.answers import Answers
+from stages.records.params import Promote
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from stages.common.files import read_json
-from stages.common.params import PARTS
+from stages.records.params import PARTS
 
 METRICS = {  # of evaluation.json: name for people
     "accuracy": "accuracy",

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from stages.common.params import Promote
 from stages.promote.answers import Answers
 from stages.promote.gates import (
     Baseline,
@@ -17,6 +16,7 @@ from stages.promote.gates import (
     by_itself,
     not_rolled_back,
 )
+from stages.records.params import Promote
 
 Exam = dict[str, Answers]  # part ("test", "wild") -> a system's answers
 

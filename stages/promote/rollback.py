@@ -16,10 +16,10 @@ from pathlib import Path
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.files import new_folder, read_json, write_json
-from stages.common.params import load
 from stages.promote.chain_folder import show_card
 from stages.promote.history import event, read_history
 from stages.promote.promote import sha256
+from stages.records.params import load
 
 log = logging.getLogger(__name__)
 CHAMPION = "**Champion:** "  # how a champion's model card begins, see templates/model_card.md

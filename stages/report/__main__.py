@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
+from stages.records.params import load
 from stages.report.section import overview, read_facts, section
 
 log = logging.getLogger(__name__)

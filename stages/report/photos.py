@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.params import PARTS
+from stages.records.params import PARTS
 
 NAMES = 20  # shown of those set aside for one reason
 REASONS = 20

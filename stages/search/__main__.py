@@ -14,9 +14,9 @@ import yaml
 from stages.common.door import door
 from stages.common.errors import UserError
 from stages.common.files import digest, new_folder
-from stages.common.params import Search, load
 from stages.common.shards import Shards
 from stages.common.tables import read_table
+from stages.records.params import Search, load
 from stages.search import attempts
 from stages.search.mirror import Mirror
 from stages.search.supervise import Child, Supervisor

@@ -10,7 +10,7 @@ import pooch
 import requests
 
 from stages.common.errors import UserError
-from stages.common.params import Weights
+from stages.records.params import Weights
 
 log = logging.getLogger(__name__)
 # block type -> (Keras' network, the file that Keras downloads into its cache)

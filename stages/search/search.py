@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.params import Search, Weights
 from stages.common.shards import Shards
+from stages.records.params import Search, Weights
 from stages.search import attempts
 from stages.search.attempts import Attempt
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
 from stages.common.tables import read_table, write_table
+from stages.records.params import load
 from stages.split.duplicates import find_duplicates
 from stages.split.split import refuse_leaks, split, summary
 

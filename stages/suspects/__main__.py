@@ -5,8 +5,8 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
 from stages.common.tables import read_table, write_table
+from stages.records.params import load
 from stages.suspects.features import features
 from stages.suspects.suspects import suspects
 

@@ -7,7 +7,7 @@ import pooch
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.params import load
+from stages.records.params import load
 from stages.weights.find import Places
 from stages.weights.resolve import resolve
 

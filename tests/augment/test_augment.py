@@ -16,8 +16,8 @@ from stages.augment.render import prepare, warp
 from stages.augment.transform import COLUMNS, matrices
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.common.params import Augment
 from stages.common.shards import Shards
+from stages.records.params import Augment
 from tests.conftest import REPO
 
 CLASSES = ["old", "young"]  # not the order of the photos

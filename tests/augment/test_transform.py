@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stages.augment.render import warp
 from stages.augment.transform import COLUMNS, draw, matrices
-from stages.common.params import Augment
+from stages.records.params import Augment
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import")  # Keras' own, about SciPy
 

@@ -20,8 +20,8 @@ from stages.collect.forgotten import COLUMNS, Forgotten
 from stages.collect.phash import phash
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
-from stages.common.params import Collect, load
 from stages.common.tables import read_table, write_table
+from stages.records.params import Collect, load
 
 ROOT = Path(__file__).parents[2]
 

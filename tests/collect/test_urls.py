@@ -15,8 +15,8 @@ from stages.collect.candidate import check
 from stages.collect.forgotten import COLUMNS, person_hash
 from stages.collect.urls import candidates
 from stages.common.errors import UserError
-from stages.common.params import Urls
 from stages.common.tables import read_table, write_table
+from stages.records.params import Urls
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Urls(source="urls", file="list.csv", contact="me@example.org", allow_private=True)

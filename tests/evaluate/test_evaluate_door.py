@@ -10,9 +10,9 @@ import yaml
 from stages.common import shards
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.common.params import load
 from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
+from stages.records.params import load
 
 TRIALS = {
     "search_id": "s",

@@ -8,9 +8,9 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.common.params import CutoutQuality, Onnx
 from stages.extract.crop import Geometry
 from stages.matte.matte import COLUMNS, matte
+from stages.records.params import CutoutQuality, Onnx
 
 GEOMETRY = Geometry(64, 0.5)
 LIMITS = CutoutQuality(small=0.1, large=0.95)

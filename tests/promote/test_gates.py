@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.params import Promote
 from stages.promote.answers import Answers
 from stages.promote.gates import Baseline
 from stages.promote.promote import decide
+from stages.records.params import Promote
 from tests.promote.mini import result
 
 N = 40

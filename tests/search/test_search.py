@@ -5,9 +5,9 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.files import digest
-from stages.common.params import Weights
 from stages.common.predict import outputs
 from stages.common.shards import Shards
+from stages.records.params import Weights
 from stages.search import attempts
 from stages.search.search import fingerprint, resolve, search
 from tests.search.conftest import small, without_times

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.params import Weights
 from stages.common.predict import outputs
+from stages.records.params import Weights
 from stages.search import hardware, imagenet
 from stages.search.blocks import FIRE, SqueezeNetBlock
 from stages.search.search import resolve, search

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from stages.common.errors import UserError
-from stages.common.params import load
+from stages.records.params import load
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
 TASK = next(iter(DEFAULTS["tasks"]))

@@ -1,0 +1,1 @@
+"""What crosses a wall between stages: one module a file or table, its types, its path."""
