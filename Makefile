@@ -1,6 +1,6 @@
 # make repro: set up and run everything.  make test: set up and test everything.
 .DEFAULT_GOAL := help
-.PHONY: help repro test ui lint lock
+.PHONY: help repro quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
@@ -11,16 +11,27 @@ repro: .venv/ready ## build everything: dvc repro
 	@$(RUN) dvc repro
 	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
 
+quick: .venv/ready ## the unit tests: no DVC, no search, no server
+	@$(RUN) python -m pytest -m "not slow"
+
 test: .venv/ready ## all tests
 	@$(RUN) python -m pytest
+
+lint: .venv/ready ## rules, format and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) basedpyright
+
+format: .venv/ready ## rewrite the code as lint wants it
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+docs: .venv/ready ## docs/parameters.md and its schema, from stages/records/params.py
+	@$(RUN) python -m stages.params.describe
 
 ui: .venv/ready ## MLflow on http://127.0.0.1:5000
 	@$(RUN) mlflow ui --host 127.0.0.1 --port 5000 \
 		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}"
-
-lint: .venv/ready ## ruff, rules and format
-	@$(RUN) ruff check .
-	@$(RUN) ruff format --check .
 
 lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	@$(RUN) python -m pip install -q uv
