@@ -22,7 +22,8 @@ from stages.collect.candidate import NOT_STATED, Candidate, Context, plain, read
 from stages.collect.downloads import download
 from stages.collect.forgotten import REASON
 from stages.collect.urls import below
-from stages.collect.web import TRIES, Refused, Web
+from stages.collect.web import Refused, Web
+from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
 from stages.records.params import Commons, Entry
 
@@ -140,7 +141,7 @@ def _ask(web: Web, api: str, query: dict[str, Any], key: str) -> dict[str, Any]:
         text = BytesIO()
         try:
             headers = web.fetch(
-                url, text, types=("application/json",), max_bytes=MAX_ANSWER, robots=False
+                url, text, types=("application/json",), max_bytes=MAX_ANSWER, heed_robots=False
             )
             answer = json.loads(text.getvalue())
         except (Refused, ValueError) as error:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.collect import web
 from stages.collect.candidate import Context
 from stages.collect.forgotten import COLUMNS, Forgotten
+from stages.collect.web import turns
 from stages.common.tables import write_table
 
 
@@ -69,7 +69,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(web, "BACKOFF", 0.01)
+    monkeypatch.setattr(turns, "BACKOFF", 0.01)
     server = Server()
     yield server
     server.http.shutdown()

@@ -3,10 +3,10 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from stages.collect import web
 from stages.collect.candidate import check
 from stages.collect.commons import allows, candidates
 from stages.collect.forgotten import person_hash
+from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
 from stages.records.params import Commons
 
@@ -186,7 +186,7 @@ def test_an_api_that_says_no_is_named(ask, commons, answer, said):
 
 def test_lag_for_ever_is_given_up(ask, commons):
     lag = (200, JSON | {"Retry-After": "0"}, b'{"error": {"code": "maxlag", "info": "lag"}}')
-    commons.trouble = [lag] * web.TRIES
+    commons.trouble = [lag] * TRIES
     with pytest.raises(UserError, match="maxlag"):
         ask({"cool": ["Category:Anna"]})
 

@@ -1,0 +1,73 @@
+"""Turns, pauses and back-off."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from stages.collect.web import Web
+from stages.collect.web.turns import DEAD, PER_HOST, TRIES
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def test_who_asks_to_wait_is_waited_for_by_all(server, fetch):
+    start, calls = time.monotonic(), []
+
+    def busy_first(handler):
+        calls.append(time.monotonic() - start)
+        return (429, {"Retry-After": "1"}, b"") if len(calls) == 1 else (200, JPEG, b"x")
+
+    server.routes["/a"] = busy_first
+    client = Web("me@example.org", allow_private=True)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(fetch, f"{server.url}/a", client)
+        time.sleep(0.4)
+        others = [pool.submit(fetch, f"{server.url}/a", client) for _ in range(3)]
+        assert {job.result() for job in [first, *others]} == {b"x"}
+    assert len(calls) == 5 and min(calls[1:]) > 1
+
+
+def test_too_long_a_wait_is_not_waited_for(server, refusal):
+    server.routes["/a"] = (503, {"Retry-After": "86400"}, b"")
+    error = refusal(f"{server.url}/a")
+    assert "asks to wait 86400 s" in str(error) and error.passing
+
+
+@pytest.mark.parametrize("after", ["soon", "-5", "Wed, 99 Foo", ""])
+def test_nonsense_in_retry_after(server, after, refusal):
+    server.routes["/a"] = (503, {"Retry-After": after}, b"")
+    assert "503" in str(refusal(f"{server.url}/a"))
+
+
+def test_trouble_that_stays_is_given_up_and_so_is_the_host(server, refusal):
+    server.routes["/a"] = (502, {}, b"")
+    client = Web("me@example.org", allow_private=True)
+    for _ in range(DEAD):
+        error = refusal(f"{server.url}/a", client)
+        assert "502" in str(error) and error.passing
+    assert server.times("/a") == DEAD * TRIES
+    assert "given up" in str(refusal(f"{server.url}/a", client))
+    assert server.times("/a") == DEAD * TRIES
+
+
+def test_few_connections_a_host_at_a_time(server, fetch):
+    def slow(handler):
+        time.sleep(0.05)
+        return (200, JPEG, b"x")
+
+    server.routes["/a"] = slow
+    client = Web("me@example.org", allow_private=True)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: fetch(f"{server.url}/a", client), range(16)))
+    assert server.most == PER_HOST
+
+
+def test_stopping_wakes_who_waits(server, refusal):
+    server.routes["/a"] = (429, {"Retry-After": "500"}, b"")
+    client = Web("me@example.org", allow_private=True)
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(refusal, f"{server.url}/a", client)
+        threading.Timer(0.3, client.stop).start()
+        assert "stopped" in str(job.result(5))
