@@ -17,7 +17,7 @@ from stages.augment.render import prepare
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
 from stages.common.files import read_json
-from stages.common.images import BadImage, decode
+from stages.common.images import MAX_BYTES, BadImage, decode
 from stages.common.predict import class_probabilities, outputs
 from stages.extract.crop import Geometry, crop
 from stages.extract.extract import load_detector
@@ -28,7 +28,6 @@ from stages.matte.matte import NOTHING_LEFT, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
 from stages.records.params import CutoutQuality, FaceQuality, Onnx
 
-MAX_BYTES = 100_000_000  # of an upload, as of any photo; `decode` bounds its pixels
 UNSURE = "unsure"
 # Flags of faces.csv and mattes.csv, in words for whoever sent the photo
 WARNINGS = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from stages.common import shards
+from stages.records import shards
 
 COUNTS = (1_000, 10_000, 90_100)
 TRIALS = 30

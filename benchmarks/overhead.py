@@ -21,8 +21,8 @@ import numpy as np
 import yaml
 
 from benchmarks.memory import write
-from stages.common.shards import Shards
 from stages.records.params import load
+from stages.records.shards import Shards
 from stages.search import attempts
 
 ROUNDS = 3

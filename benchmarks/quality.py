@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 UNCALIBRATED = {"kind": "classification", "temperature": 1}  # which changes no answer
 

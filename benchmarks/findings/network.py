@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.common.backend import import_keras
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 if TYPE_CHECKING:
     import keras

@@ -11,9 +11,9 @@ import pandas as pd
 
 from stages.augment.augment import augment
 from stages.common.errors import UserError
-from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.records.params import Augment, Params, Task
+from stages.records.shards import Shards
 
 SIDE = 48  # pixels at most, whatever the task asks for: quick, and shows what there is to show
 

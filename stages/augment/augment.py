@@ -12,9 +12,9 @@ import numpy as np
 
 from stages.augment import half_done
 from stages.augment.render import HEADER, ROW_BYTES, Block, digest, load, render
-from stages.common import shards
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
+from stages.records import shards
 from stages.records.params import PARTS, Augment
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stages.common import images, shards
+from stages.common import images
+from stages.records import shards
 from stages.records.params import PARTS, Augment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stages.augment.transform import COLUMNS, draw, matrices
 from stages.common.images import read_png
-from stages.common.shards import Writer
+from stages.records.shards import Writer
 
 if TYPE_CHECKING:
     from stages.records.params import Augment

@@ -11,9 +11,9 @@ from stages.baseline.baseline import Result, baselines
 from stages.baseline.system import JUDGED
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.shards import Shards
 from stages.common.tables import write_table
 from stages.records.params import PARTS, load
+from stages.records.shards import Shards
 
 log = logging.getLogger(__name__)
 

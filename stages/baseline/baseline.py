@@ -12,21 +12,22 @@ from typing import Any
 import numpy as np
 
 from stages.baseline.system import Job, module_file
-from stages.common import shards
+from stages.common import middle
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
-from stages.common.files import digest, new_folder
+from stages.common.files import digest_folders, new_folder
 from stages.common.reuse import version
-from stages.common.shards import Shards
+from stages.records import shards
 from stages.records.params import Baseline, Network, Weights
+from stages.records.shards import Shards
 
 log = logging.getLogger(__name__)
 # Each baseline is the `fit` of the module of its name; what its result hangs on besides that.
 NETWORK = ("network",)
 MODULES = {
     "majority": (),
-    "hog": ("linear", "middle"),
-    "lab": ("linear", "middle"),
+    "hog": ("linear",),
+    "lab": ("linear",),
     "sorting_hat_cnn": NETWORK,
     "age_cnn": NETWORK,
     "idol_dnn": NETWORK,
@@ -59,7 +60,7 @@ def baselines(
     names = [network.name for network in params.networks]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"baseline.networks has {', '.join(sorted(twice))} twice; keep one of each")
-    data = digest(*(part.folder for part in parts.values()))
+    data = digest_folders(*(part.folder for part in parts.values()))
     imagenet = None
     if any("vgg" in MODULES[name] for name in names):
         import_keras()
@@ -86,13 +87,15 @@ def baselines(
 def key(name: str, kind: str, job: Job, data: str) -> str:
     """A hash of what decides a baseline: its parameters, code, libraries, weights and data."""
     code = [module_file(module) for module in (name, *MODULES[name], "system", "baseline")]
-    common, packages = ["shards.py"], list(PACKAGES[kind])
+    common, packages = [shards, middle], list(PACKAGES[kind])
     decided_by = {"name": name, "data": data, "n_classes": job.n_classes}
     if job.network:
-        common += ["batches.py", "predict.py"]
+        from stages.common import batches, predict
+
+        common += [batches, predict]
         packages += [import_keras().backend.backend()]
         decided_by |= {"network": job.network.model_dump(), "seed": job.seed}
-    code += [Path(shards.__file__).with_name(file) for file in common]
+    code += [Path(module.__file__) for module in common]
     return version(code, packages, [job.pretrained] if job.pretrained else [], **decided_by)[:40]
 
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from stages.baseline import linear
-from stages.baseline.middle import middle
 from stages.baseline.system import Fitted, Job
+from stages.common.middle import middle
 
 ABOUT = "logistic regression on the directions of edges (HOG) in the middle of the picture"
 SIDE = 64  # pixels

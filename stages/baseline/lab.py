@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from stages.baseline import linear
-from stages.baseline.middle import middle
 from stages.baseline.system import Fitted, Job
+from stages.common.middle import middle
 
 ABOUT = "logistic regression on CIE Lab colour statistics of the middle of the picture"
 PERCENTILES = (10, 25, 50, 75, 90)

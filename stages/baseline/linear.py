@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from stages.baseline.system import JUDGED, Fitted, Job
 from stages.common.parallel import progress
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse of the regularisation, C
 BATCH = 256  # pictures in memory at a time

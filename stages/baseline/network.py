@@ -15,7 +15,7 @@ from stages.baseline.system import JUDGED, Fitted, Job
 from stages.common.batches import Batches
 from stages.common.parallel import progress
 from stages.common.predict import outputs
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 # ((H, W, C), number of classes, file of ImageNet weights) -> a compiled network, `uint8` in,
 # probabilities out

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.common.shards import Shards
 from stages.records.params import Network
+from stages.records.shards import Shards
 
 JUDGED = ("val", "test", "wild")
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from stages.collect.forgotten import Forgotten
 from stages.collect.phash import phash
-from stages.common.images import BadImage, decode, extension, write_png
+from stages.common.images import MAX_BYTES, BadImage, decode, extension, write_png
 
-MAX_BYTES = 100_000_000  # of a file: no photo is larger, and each is read whole
 NOT_STATED = "not stated"  # where a source says nothing of a licence
 
 

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.collect.candidate import MAX_BYTES, Candidate, Context, plain, read
+from stages.collect.candidate import Candidate, Context, plain, read
 from stages.collect.downloads import store
 from stages.collect.forgotten import REASON
 from stages.common.errors import UserError
+from stages.common.images import MAX_BYTES
 from stages.common.parallel import progress
 from stages.records.params import HuggingFace
 

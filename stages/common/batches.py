@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 
 class Batches(keras.utils.PyDataset):

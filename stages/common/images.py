@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+MAX_BYTES = 100_000_000  # of a photo's file: none is larger, and each is read whole
 MAX_PIXELS = 100_000_000  # checked from the header: a few hundred kB can claim to be gigabytes
 MIN_SIDE = 16  # pixels: less shows no face
 MAX_SCANS = 100  # of a progressive JPEG: encoders make 10, and 140 bytes more can cost 40 ms each

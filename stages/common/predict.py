@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 if TYPE_CHECKING:
     import keras

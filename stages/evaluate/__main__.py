@@ -13,9 +13,9 @@ from stages.common.door import door
 from stages.common.files import new_file, new_folder, read_json, write_json
 from stages.common.images import write_png
 from stages.common.predict import class_probabilities, outputs
-from stages.common.shards import Shards
 from stages.common.tables import read_table, write_table
 from stages.records.params import Task, load
+from stages.records.shards import Shards
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from stages.common.images import read_png
 from stages.common.metrics import share_interval
-from stages.common.shards import Shards
 from stages.evaluate.occlusion import as_picture, average, inside, maps, person
+from stages.records.shards import Shards
 
 if TYPE_CHECKING:
     import keras

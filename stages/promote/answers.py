@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from stages.common.files import read_json
 from stages.common.parallel import progress
 from stages.common.predict import class_probabilities, outputs
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 
 
 @dataclass(frozen=True)

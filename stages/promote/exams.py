@@ -7,7 +7,6 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.files import read_json
-from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.promote import leaderboard
 from stages.promote.answers import Answers, from_table, of_champion, unseen
@@ -15,6 +14,7 @@ from stages.promote.gates import Baseline
 from stages.promote.history import Event, was_rolled_back
 from stages.promote.promote import Decision, Exam, decide, sha256
 from stages.records.params import Task
+from stages.records.shards import Shards
 
 PARTS = ("test", "wild")
 

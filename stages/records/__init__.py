@@ -1,1 +1,0 @@
-"""What crosses a wall between stages: one module a file or table, its types, its path."""

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common.images import read_png
-from stages.common.shards import Shards
 from stages.common.tables import read_table
+from stages.records.shards import Shards
 from stages.report.pictures import data_uri, png
 
 MISTAKES = 12  # shown of each exam

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from stages.common.files import read_json
-from stages.common.shards import Shards
 from stages.common.tables import read_table
 from stages.records.params import PARTS, Task
+from stages.records.shards import Shards
 from stages.report.answers import answers
 from stages.report.charts import curve_panels
 from stages.report.duplicates import duplicates

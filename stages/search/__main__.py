@@ -13,10 +13,10 @@ import yaml
 
 from stages.common.door import door
 from stages.common.errors import UserError
-from stages.common.files import digest, new_folder
-from stages.common.shards import Shards
+from stages.common.files import digest_folders, new_folder
 from stages.common.tables import read_table
 from stages.records.params import Search, load
+from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.mirror import Mirror
 from stages.search.supervise import Child, Supervisor
@@ -37,7 +37,7 @@ def main(task: str) -> None:
             return False
         return bool(attempts.interrupt(scratch, reason, _now(), worker=worker, crashed=True))
 
-    children = processes(task, digest(*folders), params.search)
+    children = processes(task, digest_folders(*folders), params.search)
     with Supervisor(children, crashed) as supervisor:
         search = supervisor.announced() | {"data": data, "objective": params.search.objective}
         scratch = Path(f".search/{task}/{search['search_id']}")

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from stages.common.batches import Batches
-from stages.common.shards import Shards
 from stages.records.params import Search
+from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.attempts import Attempt
 from stages.search.search import SearchResult, loss_and_metric, targets

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.files import digest
-from stages.common.shards import Shards
+from stages.common.files import digest_folders
+from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.supervise import Child, Supervisor
 
@@ -32,7 +32,7 @@ def main() -> None:
             f"SEARCH_CHIEF={arguments.chief} dvc repro"
         ) from error
     parts = Path("data/shards", arguments.task)
-    data = digest(*(Shards(parts / part).folder for part in ("train", "val")))
+    data = digest_folders(*(Shards(parts / part).folder for part in ("train", "val")))
     name = f"{socket.gethostname()}-{os.getpid()}"
     child = Child(arguments.task, data, name, (host, port))
     scratch: Path | None = None

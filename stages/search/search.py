@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.shards import Shards
 from stages.records.params import Search, Weights
+from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.attempts import Attempt
 
@@ -66,7 +66,7 @@ def fingerprint(params: Search, data: str, kind: str = "classification") -> str:
     AutoKeras, the backend.
 
     `params` as from `resolve`; the numbers of trials, minutes and workers do not count. `data` as
-    from `stages.common.files.digest`.
+    from `stages.common.files.digest_folders`.
     """
     digest = hashlib.sha256(data.encode())
     digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode() + kind.encode())

@@ -26,7 +26,8 @@ MAX_DEATHS = 3  # of processes that no trial is to blame for
 
 @dataclass
 class Child:
-    """`python -m stages.search.worker`, which trains on `data` (see `stages.common.files.digest`).
+    """`python -m stages.search.worker`, which trains on `data` (a digest of its
+    shards).
 
     `name` is KerasTuner's for it; `chief` is where KerasTuner's chief listens, if there is one.
     """

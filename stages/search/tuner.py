@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from stages.common.batches import Batches
 from stages.common.files import new_file
-from stages.common.shards import Shards
+from stages.records.shards import Shards
 from stages.search import attempts, chief, hardware
 from stages.search.attempts import Attempt
 from stages.search.space import CONV

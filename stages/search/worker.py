@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.common.shards import Shards
 from stages.records.params import load
+from stages.records.shards import Shards
 from stages.search import attempts
 
 if TYPE_CHECKING:

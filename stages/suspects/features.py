@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 
 from stages.common import images
+from stages.common import middle as middle_module
 from stages.common.images import read_png
+from stages.common.middle import middle
 from stages.common.reuse import reuse_arrays, version
 
 # Source: Dalal and Triggs (2005), https://doi.org/10.1109/CVPR.2005.177
 HOG = cv2.HOGDescriptor((128, 128), (16, 16), (16, 16), (8, 8), 9)
-EDGE = 0.22  # share of the crop on each side that shows hair and background
-CODE = [Path(__file__), Path(images.__file__)]
+CODE = [Path(__file__), Path(images.__file__), Path(middle_module.__file__)]
 PACKAGES = ["opencv-python-headless", "numpy"]
 
 
@@ -34,9 +35,7 @@ def describe(face: np.ndarray) -> np.ndarray:
 
     Of the crop's middle alone: edges of hair and background say less of a class than they confuse.
     """
-    top, left = (round(EDGE * side) for side in face.shape[:2])
-    middle = face[top:-top, left:-left]
-    middle = cv2.resize(middle, (128, 128), interpolation=cv2.INTER_AREA)
-    edges = HOG.compute(cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY))
-    fields = cv2.resize(middle.astype(np.float32) / 255, (4, 4), interpolation=cv2.INTER_AREA)
+    square = cv2.resize(middle(face), (128, 128), interpolation=cv2.INTER_AREA)
+    edges = HOG.compute(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY))
+    fields = cv2.resize(square.astype(np.float32) / 255, (4, 4), interpolation=cv2.INTER_AREA)
     return np.concatenate([edges, cv2.cvtColor(fields, cv2.COLOR_RGB2LAB).ravel()])

@@ -16,8 +16,8 @@ from stages.augment.render import prepare, warp
 from stages.augment.transform import COLUMNS, matrices
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.common.shards import Shards
 from stages.records.params import Augment
+from stages.records.shards import Shards
 from tests.conftest import REPO
 
 CLASSES = ["old", "young"]  # not the order of the photos
@@ -334,7 +334,7 @@ def test_begins_anew_when_its_removal_was_cut_short(stopped, caplog, monkeypatch
 
 def test_the_code_is_what_dvc_watches():
     names = {str(path.relative_to(REPO)) for path in half_done.CODE}
-    common = {"stages/common/images.py", "stages/common/shards.py"}
+    common = {"stages/common/images.py", "stages/records/shards.py"}
     assert names == common | {
         f"stages/augment/{path.name}" for path in (REPO / "stages/augment").glob("*.py")
     }

@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as arrays
 from stages.baseline import hog, lab, majority
 from stages.baseline.system import Job
 from stages.common.errors import UserError
-from stages.common.shards import Shards
 from stages.records.params import Network, Weights
+from stages.records.shards import Shards
 
 NETWORKS = ("sorting_hat_cnn", "age_cnn", "idol_dnn", "tone_vgg", "age_vgg16")
 

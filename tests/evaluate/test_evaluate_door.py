@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from stages.common import shards
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
+from stages.records import shards
 from stages.records.params import load
 
 TRIALS = {

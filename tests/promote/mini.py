@@ -12,8 +12,8 @@ import yaml
 
 from stages.common import reuse
 from stages.common.predict import class_probabilities, outputs
-from stages.common.shards import Shards
 from stages.common.tables import read_table
+from stages.records.shards import Shards
 
 REPO = Path(__file__).resolve().parents[2]
 TASK = "tone"

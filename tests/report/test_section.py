@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common import shards
 from stages.common.images import write_png
 from stages.common.tables import write_table
+from stages.records import shards
 from stages.report.answers import answers
 from stages.report.index import index
 from stages.report.section import overview, read_facts, section

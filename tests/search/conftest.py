@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from stages.common.shards import Shards
 from stages.records.params import Search, load
+from stages.records.shards import Shards
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {

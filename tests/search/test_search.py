@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.files import digest
+from stages.common.files import digest_folders
 from stages.common.predict import outputs
-from stages.common.shards import Shards
 from stages.records.params import Weights
+from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.search import fingerprint, resolve, search
 from tests.search.conftest import small, without_times
@@ -242,8 +242,8 @@ def test_the_other_tuners_train_from_shards_too(parts, tmp_path, tuner):
 
 def test_fingerprint_follows_data_and_parameters_but_not_how_much_is_searched(parts):
     train, val = parts[3]
-    data = digest(train.folder, val.folder)
-    assert data != digest(train.folder, parts[2][1].folder)
+    data = digest_folders(train.folder, val.folder)
+    assert data != digest_folders(train.folder, parts[2][1].folder)
     base = fingerprint(small(), data)
     assert base == fingerprint(small(max_trials=9, max_minutes=5, workers=2), data)
     assert base != fingerprint(small(seed=9), data)

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common import shards
 from stages.common.errors import UserError
-from stages.common.shards import Shards, Writer
+from stages.records import shards
+from stages.records.shards import Shards, Writer
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (23, 5, 4, 3), dtype=np.uint8)
 

@@ -1,4 +1,4 @@
-"""The middle of a picture: the face, without the hair and the painted background around it."""
+"""The middle of a face crop: the face, without the hair and the background around it."""
 
 import numpy as np
 

@@ -1,13 +1,14 @@
-"""Pictures in shards: images-00000.npy, ... (about 64 MB each), labels.npy, index.csv, one folder;
-and values.npy, where every photo has a number, such as an exact age.
+"""data/shards/<task>/<part>: pictures in files of about 64 MB.
 
-`Shards` reads any rows of them; `create` lays them out and `Writer` fills them.
+A folder holds images-00000.npy, ..., labels.npy and index.csv; and values.npy where every photo has
+a number, such as an exact age. `create` lays them out, `Writer` fills them, and `Shards` reads any
+rows.
 """
 
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHARD_BYTES = 64 * 2**20
+
+
+class Pictures(Protocol):
+    """N pictures of one shape that can be read in any order, from disk or from memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Pictures at `rows` (ints 0..N-1), uint8 (len(rows), H, W, C)."""
+        ...
 
 
 class Shards:

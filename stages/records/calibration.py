@@ -1,0 +1,23 @@
+"""calibration.json: how a network's outputs become the probabilities of classes."""
+
+from stages.records.json_file import JsonFile
+from stages.records.record import Record
+
+
+class Temperature(Record, tag_field="kind", tag="classification"):
+    """softmax(log p / temperature) (Guo et al. 2017, https://arxiv.org/abs/1706.04599)."""
+
+    temperature: float
+    note: str | None = None  # why it could not be fitted on val
+
+
+class Sigma(Record, tag_field="kind", tag="regression"):
+    """The network's number is the mean of a normal distribution; a class is the mass in its bin."""
+
+    sigma: float  # standard deviation, in the unit of the photos' numbers
+    bins: dict[str, tuple[float, float]]  # class: first and last number
+    note: str | None = None
+
+
+Calibration = Temperature | Sigma
+CALIBRATION = JsonFile[Calibration]("calibration.json", Calibration)

@@ -1,0 +1,158 @@
+"""data/evaluate/<task>: what the winner is worth on photos that nothing learnt from.
+
+All intervals are 95 % and come from a bootstrap over groups. None: it cannot be measured.
+"""
+
+from typing import Literal
+
+from stages.records.json_file import JsonFile
+from stages.records.record import Record
+from stages.records.table_file import TableFile
+from stages.records.trials import Kind
+
+Interval = tuple[float, float]
+
+
+class ClassScores(Record):
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int  # photos
+
+
+class ReliabilityBin(Record):
+    """Answers of about the same confidence."""
+
+    confidence: float  # mean
+    accuracy: float
+    n: int
+
+
+class Coverage(Record):
+    """What remains if only answers with a confidence of `threshold` or more are given."""
+
+    threshold: float
+    coverage: float | None  # share of the photos that are answered
+    accuracy: float | None
+    n: int
+    low: float | None = None  # of the accuracy
+    high: float | None = None
+
+
+class Slice(Record):
+    """Photos that have one value in one column, against all others of the part."""
+
+    column: str
+    value: str
+    n: int
+    groups: int
+    accuracy: float
+    low: float
+    high: float
+    gap: float  # accuracy minus that of the others
+    gap_low: float
+    gap_high: float
+
+
+class OnPerson(Record):
+    """On how much of the person the answers of a sample of photos rest."""
+
+    n: int
+    inside: float | None  # share of the occlusion maps that lies on the person
+    inside_low: float | None
+    inside_high: float | None
+    area: float | None  # share of the picture that the person covers
+
+
+class Exam(Record, kw_only=True, omit_defaults=True):
+    """A part's photos as the network answers them."""
+
+    n: int
+    groups: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    baseline_accuracy: float | None  # always naming the part's most frequent class
+    balanced_accuracy: float | None
+    macro_f1: float | None
+    log_loss: float | None
+    brier: float | None
+    ece: float | None  # expected calibration error
+    qwk: float | None = None  # quadratic-weighted kappa, of ordered classes
+    group_error: float | None = None  # mean distance in classes, of ordered classes
+    mae: float | None = None  # mean absolute error of a regression, in its unit
+    intervals: dict[str, Interval]  # of each metric
+    per_class: dict[str, ClassScores]
+    confusion: list[list[int]]  # [i][j]: photos of class i called class j
+    reliability: list[ReliabilityBin]
+    coverage: list[Coverage]
+    unsure: Coverage  # at the threshold of the parameters
+    note: str | None
+    slices: list[Slice] = []
+    explanations: OnPerson | None = None
+
+
+class CalibrationEffect(Record):
+    """Of one calibration on val."""
+
+    log_loss: float | None
+    ece: float | None
+
+
+class CalibrationReport(Record):
+    """The calibration with what it did on val; None where nothing was measured."""
+
+    kind: Kind
+    temperature: float | None = None
+    sigma: float | None = None
+    note: str | None = None
+    before: CalibrationEffect | None = None
+    after: CalibrationEffect | None = None
+
+
+class Evaluation(Record):
+    classes: dict[str, str]  # class -> its name for people
+    kind: Kind
+    ordered: bool
+    calibration: CalibrationReport
+    parts: dict[str, Exam]  # val (not after a final fit), test, wild
+
+
+class Explained(Record):
+    """A surest answer whose occlusion map is <id>.png, grey, 255 where it rests most."""
+
+    id: str
+    part: Literal["test", "wild"]
+    label: str
+    predicted: str
+    confidence: float
+    inside: float | None
+    area: float
+    kind: Literal["right", "wrong"]
+
+
+class Headline(Record, kw_only=True, omit_defaults=True):
+    """The few numbers of a part that `dvc metrics show` prints, rounded to 4 digits."""
+
+    n: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    balanced_accuracy: float | None
+    balanced_accuracy_low: float | None
+    balanced_accuracy_high: float | None
+    baseline_accuracy: float | None
+    macro_f1: float | None
+    log_loss: float | None
+    ece: float | None
+    qwk: float | None = None
+    group_error: float | None = None
+    mae: float | None = None
+    unsure_coverage: float | None
+    unsure_accuracy: float | None
+    recall: dict[str, float | None]  # of each class
+
+
+EVALUATION = JsonFile("evaluation.json", Evaluation)
+MAPS = TableFile("maps.csv", Explained)  # in the folder `explanations`
+METRICS = JsonFile("metrics.json", dict[str, Headline])  # in reports/<task>

@@ -1,0 +1,87 @@
+"""data/promote/<task>: who is champion, who was it, and why.
+
+The folders champion, challenger and former each hold a whole chain, see `stages.records.chain`.
+"""
+
+from typing import Literal
+
+from stages.records.json_file import JsonFile
+from stages.records.record import Record
+from stages.records.table_file import TableFile
+
+Role = Literal["champion", "challenger"]
+ROLES: tuple[Role, ...] = ("champion", "challenger")
+
+
+class Gate(Record):
+    """One condition of promotion."""
+
+    gate: str
+    passed: bool
+    value: float | None  # None: there was nothing to judge, `about` says why
+    limit: float | None
+    low: float | None  # of the value: 95 % interval
+    high: float | None
+    about: str
+
+
+class Figures(Record):
+    """A system on the photos that were compared."""
+
+    n: int
+    accuracy: float | None
+    balanced_accuracy: float | None
+
+
+class Decision(Record):
+    decision: Role  # what the candidate becomes
+    reason: str
+    gates: list[Gate]
+    candidate: dict[str, Figures]  # test, wild
+    champion: dict[str, Figures] | None  # the one until now; None: it was not compared
+
+
+class Event(Record):
+    time: str  # ISO, UTC
+    event: Literal["champion", "challenger", "rollback"]
+    network: str  # the first 12 digits of model.keras' sha256
+    data: dict[str, str]  # path of the shards: DVC's hash
+    reason: str
+
+
+class Standing(Record):
+    """A system on the same photos as all others; None where it was not judged."""
+
+    system: str
+    kind: Literal["majority", "classical", "network", "search winner", "champion"]
+    weights: str
+    parameters: int | None
+    seconds: float | None  # of training
+    val_balanced_accuracy: float | None
+    test_n: int | None
+    test_accuracy: float | None
+    test_accuracy_low: float | None
+    test_accuracy_high: float | None
+    test_balanced_accuracy: float | None
+    test_balanced_accuracy_low: float | None
+    test_balanced_accuracy_high: float | None
+    wild_n: int | None
+    wild_accuracy: float | None
+    wild_accuracy_low: float | None
+    wild_accuracy_high: float | None
+    wild_balanced_accuracy: float | None
+    wild_balanced_accuracy_low: float | None
+    wild_balanced_accuracy_high: float | None
+
+
+class Seen(Record):
+    """A photo that a network has trained on, or was chosen by."""
+
+    id: str
+    person: str
+
+
+PROMOTION = JsonFile("promotion.json", Decision)
+HISTORY = JsonFile("history.json", list[Event])  # oldest first
+LEADERBOARD = TableFile("leaderboard.csv", Standing)
+SEEN = TableFile("seen.csv", Seen)  # in each chain's folder

@@ -1,0 +1,113 @@
+"""data/search/<task>: the winning network (model.keras) and how it was found (trials.json)."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from stages.records.json_file import JsonFile
+from stages.records.objective import Objective
+from stages.records.record import Record
+
+Setting = bool | int | float | str | None | list[str]
+Kind = Literal["classification", "regression"]
+MODEL = "model.keras"  # `uint8` pictures in; class probabilities or a number out
+
+
+class Epoch(Record, omit_defaults=True):
+    """One epoch's results. None: not measured."""
+
+    epoch: int  # from 0
+    time_ms: int  # when it ended
+    loss: float
+    val_loss: float | None = None
+    accuracy: float | None = None  # of a classification
+    val_accuracy: float | None = None
+    mae: float | None = None  # of a regression, in the unit of the photos' numbers
+    val_mae: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None  # with validation
+    pictures_per_second: float | None = None  # in training alone
+    data_wait: float | None = None  # share of the training time that went by waiting for data
+    memory_mb: float | None = None  # the most that the process has held so far
+
+    def metrics(self) -> dict[str, float]:
+        """Everything that was measured, by name."""
+        found = {name: getattr(self, name) for name in self.__struct_fields__[2:]}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Attempt(Record):
+    """One attempt at training a trial's network.
+
+    A trial has another attempt when its process was killed or stopped in the one before.
+    """
+
+    trial: int  # from 0
+    attempt: int  # from 1
+    # FAILED: its own fault, `error` says why. INTERRUPTED: its process was killed. STOPPED: asked
+    # to end early; it has a score, but the trial is not over.
+    status: Literal["RUNNING", "COMPLETED", "FAILED", "INTERRUPTED", "STOPPED"]
+    hyperparameters: dict[str, Setting]
+    worker: str  # the process that trained it
+    started_ms: int
+    ended_ms: int | None = None
+    score: float | None = None  # the objective's best value
+    best_epoch: int | None = None
+    seconds: float | None = None
+    parameters: int | None = None  # numbers in the network's weights
+    batch_size: int | None = None
+    epochs: tuple[Epoch, ...] = ()
+    error: str = ""
+    crashed: bool = False  # its process was killed while it trained
+    memory_mb: float | None = None  # the most that the process has held
+
+
+class DataSet(Record):
+    """A part's shards, as MLflow lists them."""
+
+    path: str
+    md5: str  # DVC's hash of the folder; "unknown" where dvc.lock has none
+    rows: int
+    context: Literal["training", "validation"]
+
+
+class Search(Record):
+    """What is searched: known before the first trial."""
+
+    search_id: str  # the fingerprint of all that decides a trial
+    kind: Kind
+    objective: Objective
+    params: dict[str, Setting]  # the section `search` of the parameters, with `blocks` resolved
+    data: tuple[DataSet, ...]
+
+
+class Trials(Search):
+    """A finished search."""
+
+    winner: int = msgspec.field(name="best")  # the number of the best trial
+    stopped: bool  # it was ended early
+    trials: tuple[Attempt, ...]  # the last attempt at every trial, failed ones too
+    earlier: tuple[Attempt, ...]  # the attempts before those
+    final_fit: Attempt | None = None  # the winner trained once more, on train and val
+
+    @property
+    def best(self) -> Attempt:
+        return next(each for each in self.trials if each.trial == self.winner)
+
+    def ranked(self) -> list[Attempt]:
+        """Best first; trials without a score last."""
+        return ranked(self.trials, self.objective)
+
+    def attempts(self) -> list[Attempt]:
+        """All of them, in the order of trials and attempts."""
+        return sorted(self.earlier + self.trials, key=lambda each: (each.trial, each.attempt))
+
+
+def ranked(attempts: Iterable[Attempt], objective: Objective) -> list[Attempt]:
+    """Best first; of equal ones the earlier; those without a score last."""
+    return sorted(attempts, key=lambda each: objective.key(each.score))
+
+
+TRIALS = JsonFile("trials.json", Trials)
+CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

@@ -1,0 +1,32 @@
+"""data/weights/<task>: every file of weights that a stage may start from, with its sha256."""
+
+from pathlib import Path
+
+import msgspec
+
+from stages.records.json_file import JsonFile
+from stages.records.record import Record
+
+
+class Weight(Record):
+    """One file of weights, or why there is none."""
+
+    name: str  # the detector, segmenter or network that it is for
+    file: str | None  # in this folder; None: the name needs none, or it cannot be had
+    sha256: str | None
+    # "local folder", "download", "opencv wheel", "built in"; "" where it is missing
+    source: str = msgspec.field(name="from")
+    note: str | None = None  # why another one is used instead, or why it is missing
+
+
+class Weights(Record):
+    detector: Weight
+    segmenter: Weight
+    pretrained: dict[str, Weight] = {}  # ImageNet weights by the name of the network
+
+    def pretrained_files(self, folder: Path) -> dict[str, Path]:
+        """Name -> file, of the pretrained networks whose weights are in `folder`."""
+        return {name: folder / w.file for name, w in self.pretrained.items() if w.file}
+
+
+WEIGHTS = JsonFile("weights.json", Weights)

@@ -1,0 +1,118 @@
+"""Files of records: what is written is read again; anything else is refused with its place."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.common.errors import UserError
+from stages.records.calibration import CALIBRATION, Sigma, Temperature
+from stages.records.faces import FACES, Crop
+from stages.records.manifest import MANIFEST, Photo
+from stages.records.objective import Objective
+from stages.records.predictions import PREDICTIONS
+from stages.records.splits import SPLITS, Assignment
+from stages.records.trials import TRIALS, Attempt, Epoch, Trials
+
+# A CSV cell cannot tell "\r\n" from "\n", nor hold NUL or half a surrogate pair.
+TEXT = st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=20)
+NUMBER = st.none() | st.floats(-1e6, 1e6).map(lambda value: float(f"{value:.6g}"))
+WORDS = st.lists(st.sampled_from(["blur", "tiny", "pose"]), unique=True).map(tuple)
+POINTS = st.none() | st.tuples(
+    st.tuples(st.just(1.5), st.just(-2.0)), st.tuples(*[NUMBER.filter(bool)] * 2)
+)
+
+
+@given(
+    st.lists(
+        st.builds(Crop, TEXT, TEXT, st.booleans(), TEXT, TEXT, NUMBER, x=NUMBER, w=NUMBER,
+                  landmarks=POINTS, faces=st.none() | st.integers(0, 9), flags=WORDS),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("table")
+    FACES.write(folder, rows)
+    assert FACES.read(folder) == rows
+
+
+def test_columns_that_differ_from_table_to_table_come_back(tmp_path):
+    fixed = dict.fromkeys(["sha256", "person", "name", "licence", "author", "phash"], "x")
+    photo = Photo(
+        id="a", label="b", source="folder", width=3, height=4, part="wild", credit="", page="",
+        value=27.5, columns={"sex": "f", "camera": ""}, **fixed,
+    )  # fmt: skip
+    MANIFEST.write(tmp_path, [photo])
+    assert MANIFEST.read(tmp_path) == [photo]
+    assert list(MANIFEST.frame(tmp_path))[-3:] == ["value", "sex", "camera"]
+
+
+def test_a_frame_has_types_and_is_written_as_the_rows_are(tmp_path):
+    rows = [
+        Assignment("a", "x", "", "a", "train", 27.8),
+        Assignment("b", "x", "anna", "b", "wild"),
+    ]
+    SPLITS.write(tmp_path, rows)
+    before = SPLITS.path(tmp_path).read_bytes()
+    frame = SPLITS.frame(tmp_path)
+    assert frame["value"].dtype == float and pd.isna(frame["value"][1]) and frame["person"][0] == ""
+    SPLITS.write_frame(tmp_path, frame)
+    assert SPLITS.path(tmp_path).read_bytes() == before
+
+
+def test_probabilities_are_numbers_in_a_frame(tmp_path):
+    PREDICTIONS.path(tmp_path).write_text(
+        "id,part,label,predicted,confidence,answer,group,value,predicted_value,p_cool,p_warm\n"
+        "a,test,cool,warm,0.75,warm,a,,,0.25,0.75\n"
+    )
+    assert PREDICTIONS.read(tmp_path)[0].probabilities == {"cool": 0.25, "warm": 0.75}
+    assert PREDICTIONS.frame(tmp_path)["p_warm"].dtype == float
+
+
+@pytest.mark.parametrize(
+    "text", ["", "id,label\na,b\n", "id,label,person,group,part,value\na,x,,a,train,ten\n"]
+)
+def test_a_table_of_another_shape_is_refused_by_name(tmp_path, text):
+    SPLITS.path(tmp_path).write_text(text)
+    if text:
+        with pytest.raises(UserError, match=r"splits\.csv.*dvc repro"):
+            SPLITS.read(tmp_path)
+    else:
+        assert SPLITS.read(tmp_path) == []
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match=r"calibration\.json: No such file.*dvc pull"):
+        CALIBRATION.read(tmp_path)
+    with pytest.raises(UserError, match=r"splits\.csv"):
+        SPLITS.frame(tmp_path)
+
+
+def test_both_calibrations_come_back_as_what_they_were(tmp_path):
+    for calibration in (Temperature(1.5), Sigma(7.9, {"minor": (0, 18)}, "a note")):
+        CALIBRATION.write(tmp_path, calibration)
+        assert CALIBRATION.read(tmp_path) == calibration
+
+
+def test_what_cannot_be_read_again_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="temperature"):
+        CALIBRATION.write(tmp_path, Temperature(float("nan")))
+    assert not CALIBRATION.path(tmp_path).exists()
+
+
+@pytest.mark.parametrize("objective, best", [("val_loss", 1), ("val_accuracy", 0)])
+def test_trials_are_ranked_by_the_objective_failed_ones_last(tmp_path, objective, best):
+    def attempt(trial: int, score: float | None) -> Attempt:
+        status = "FAILED" if score is None else "COMPLETED"
+        return Attempt(trial, 1, status, {}, "w", 1, score=score, epochs=(Epoch(0, 1, 0.5),))
+
+    trials = Trials(
+        search_id="a", kind="classification", objective=Objective(objective), params={}, data=(),
+        winner=best, stopped=False, trials=(attempt(0, 0.9), attempt(1, 0.2), attempt(2, None)),
+        earlier=(),
+    )  # fmt: skip
+    TRIALS.write(tmp_path, trials)
+    trials = TRIALS.read(tmp_path)
+    assert trials.best == trials.ranked()[0] == trials.trials[best]
+    assert trials.ranked()[-1].trial == 2
+    assert trials.objective.better(trials.trials[best].score, trials.trials[1 - best].score)
