@@ -24,11 +24,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-import yaml
 from PIL import Image, ImageCms
 
 from stages.collect.forgotten import COLUMNS
 from stages.common.tables import read_table, write_table
+from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("minor", "young", "middle", "senior")  # the classes of `age`
@@ -66,10 +66,10 @@ def write_hostile(folder: Path, count: int, seed: int = 0) -> set[str]:
 
 def project(path: Path, photos: Path) -> Path:
     """A folder in which `python -m stages.collect age` collects `photos`."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content = complete()
     content["tasks"]["age"]["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}
     path.mkdir(parents=True, exist_ok=True)
-    (path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    write_params(content, path)
     write_table(path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
     return path
 

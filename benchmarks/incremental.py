@@ -124,9 +124,11 @@ def checkout(project: Path, photos: Path, weights: Path, detector: str, matte: d
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     task = params["tasks"][TASK]
     task["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}
-    task["extract"]["detector"] = detector
-    task["matte"] |= matte
-    content = {"weights": {"local": str(weights), "download": False}, "tasks": {TASK: task}}
+    task |= {"extract": {"detector": detector}, "matte": matte}
+    content = params | {
+        "weights": {"local": str(weights), "download": False},
+        "tasks": {TASK: task},
+    }
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     (project / "params.yaml").write_text(text, encoding="utf-8")
     (project / "clock.py").write_text(CLOCK)

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from stages.records import shards
+from tests.params_yaml import complete, write_params
 
 COUNTS = (1_000, 10_000, 90_100)
 TRIALS = 30
@@ -73,7 +73,7 @@ def peak(way: str, root: Path) -> tuple[int, str]:
 
 
 def search_once(root: Path) -> None:
-    from stages.records.params import load
+    from stages.params.merge import load
     from stages.search.search import search
 
     train, val = shards.Shards(root / "train"), shards.Shards(root / "val")
@@ -110,10 +110,10 @@ def many_trials(root: Path) -> list[tuple[int, float]]:
     for part, count in (("train", 600), ("val", 100)):
         (root / "data/shards/age").mkdir(parents=True, exist_ok=True)
         write(root / "data/shards/age" / part, count, 64, 3)
-    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    params = complete()
     brief = {"max_trials": TRIALS, "max_epochs": 2, "samples_per_epoch": 600}
     params["tasks"]["age"]["search"] |= brief
-    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+    write_params(params, root)
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "stages.search", "age"]
     subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)

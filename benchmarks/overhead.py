@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from benchmarks.memory import write
-from stages.records.params import load
+from stages.params.merge import load
 from stages.records.shards import Shards
 from stages.search import attempts
+from tests.params_yaml import complete, write_params
 
 ROUNDS = 3
 NAMES = ("vanilla", "vanilla, wide", "residual", "separable", "residual, wide", "vanilla, flat")
@@ -93,7 +93,7 @@ def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[lis
 
 def mlflow(root: Path) -> None:
     """Seconds an epoch of one network, in turn, with MLflow in three states."""
-    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    params = complete()
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:  # takes calls, no answer
         places = {
             "there (SQLite)": None,
@@ -104,7 +104,7 @@ def mlflow(root: Path) -> None:
         for seed in range(1, ROUNDS + 1):
             params["tasks"]["age"]["search"] |= {"max_trials": 1, "patience": 8, "seed": seed}
             for place, uri in places.items():
-                (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+                write_params(params, root)
                 environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
                 environment |= {"MLFLOW_TRACKING_URI": uri} if uri else {}
                 command = [sys.executable, "-m", "stages.search", "age"]

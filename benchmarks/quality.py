@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from stages.records.shards import Shards
+from tests.params_yaml import complete, write_params
 
 UNCALIBRATED = {"kind": "classification", "temperature": 1}  # which changes no answer
 
@@ -49,9 +49,9 @@ def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:
         root = Path(name)
         (root / "data/shards").mkdir(parents=True)
         (root / "data/shards" / task).symlink_to(parts)
-        params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+        params = complete()
         params["tasks"][task]["search"] |= {"max_trials": 1000, "max_minutes": minutes}
-        (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+        write_params(params, root)
         environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
         command = [sys.executable, "-m", "stages.search", task]
         subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)

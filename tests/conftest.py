@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.params_yaml import alone, read_params, shipped
+
 REPO = Path(__file__).resolve().parents[1]
 # One task with names that no code knows: a fifth task needs params.yaml alone.
 TASK = "pets"
@@ -17,14 +19,14 @@ CLASSES = {"fox": "여우", "곰": "Bear", "owl": "Owl"}
 
 
 def tiny_params() -> dict:
-    params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    task = params["tasks"]["harry"]
+    task = shipped()["tasks"]["harry"]
     task |= {"title": "Which pet <b>are</b> you?", "classes": CLASSES}
     task["collect"]["sources"][0] |= {"people": 6, "photos": 2, "wild": 3, "size": 192}
-    task["augment"] |= {"copies": 5, "size": 32}
-    task["baseline"]["networks"][0] |= {"epochs": 1, "samples_per_epoch": 60}
-    task["search"] |= {"max_trials": 1, "max_epochs": 2, "batch_size": 16}
-    return {"weights": {"local": None, "download": False}, "tasks": {TASK: task}}
+    task["augment"] = {"copies": 5, "size": 32}
+    [network] = shipped()["defaults"]["baseline"]["networks"]
+    task["baseline"] = {"networks": [network | {"epochs": 1, "samples_per_epoch": 60}]}
+    task["search"] = {"max_trials": 1, "max_epochs": 2, "batch_size": 16}
+    return alone(TASK, task)
 
 
 class Project:
@@ -52,10 +54,13 @@ class Project:
         return re.findall(r"Running stage '(.+)'", self.run("dvc", "repro", *arguments).stdout)
 
     def edit_params(self, edit) -> None:
-        path = self.path / "params.yaml"
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        params = read_params(self.path)
         edit(params)
-        path.write_text(yaml.safe_dump(params, allow_unicode=True, sort_keys=False), "utf-8")
+        self.write_params(params)
+
+    def write_params(self, params: dict) -> None:
+        text = yaml.safe_dump(params, allow_unicode=True, sort_keys=False)
+        (self.path / "params.yaml").write_text(text, "utf-8")
 
     def commit(self) -> None:
         self.run("git", "add", "-A")
@@ -81,9 +86,7 @@ def fresh(tmp_path_factory) -> Project:
             shutil.copy(REPO / name, path / name)
     (path / "dvc.lock").unlink(missing_ok=True)
     project = Project(path)
-    (path / "params.yaml").write_text(
-        yaml.safe_dump(tiny_params(), allow_unicode=True, sort_keys=False), "utf-8"
-    )
+    project.write_params(tiny_params())
     project.run("git", "init", "-q", "-b", "main")
     project.commit()
     return project

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import CLASSES, TASK
+from tests.params_yaml import shipped
 
 STAGES = [
     "weights", "collect", "extract", "matte", "split", "suspects", "augment", "baseline", "search",
@@ -44,7 +45,8 @@ def mlflow_of(project):
 
 
 def test_one_command_builds_everything(built):
-    assert set(built.ran) == {f"{stage}@{TASK}" for stage in STAGES} | {"register", "index"}
+    once = {"params", "register", "index"}
+    assert set(built.ran) == {f"{stage}@{TASK}" for stage in STAGES} | once
     page = (built.path / "reports/index.html").read_text("utf-8")
     assert all(title in page for title in CLASSES.values())
     assert "&lt;b&gt;are&lt;/b&gt;" in page and "<b>are</b>" not in page
@@ -90,7 +92,7 @@ def test_a_longer_search_adds_trials_and_keeps_the_old_ones(built, tmp_path):
     before = json.loads((project.path / f"data/search/{TASK}/trials.json").read_text())
     done = project.run("dvc", "exp", "run", "-S", f"tasks.{TASK}.search.max_trials=2")
     ran = re.findall(r"Running stage '(.+)'", done.stdout)
-    assert ran[0] == f"search@{TASK}"
+    assert ran[:2] == ["params", f"search@{TASK}"]
     after = json.loads((project.path / f"data/search/{TASK}/trials.json").read_text())
     assert after["trials"][0] == before["trials"][0]
     assert len(after["trials"]) == 2
@@ -142,15 +144,40 @@ def test_an_edit_reruns_only_what_reads_it(built):
     def stale(edit):
         built.edit_params(edit)
         try:
+            built.repro("params")
             status = json.loads(built.run("dvc", "status", "--json").stdout)
         finally:
-            built.run("git", "checkout", "-q", "params.yaml")
-        return {name for name, why in status.items() if "params.yaml" in json.dumps(why)}
+            built.run("git", "checkout", "-q", "params.yaml", "dvc.lock")
+            built.run("dvc", "checkout", "data/params")
+        return {name for name, why in status.items() if "data/params" in json.dumps(why)}
 
     task = lambda params: params["tasks"][TASK]  # noqa: E731
-    assert stale(lambda p: task(p)["promote"].update(margin=0.5)) == {f"promote@{TASK}"}
+    assert stale(lambda p: p["defaults"]["promote"].update(margin=0.5)) == {f"promote@{TASK}"}
+    assert stale(lambda p: p["defaults"]["augment"].update(copies=6)) == set()  # it has its own
     assert stale(lambda p: task(p)["augment"].update(copies=6)) == {f"augment@{TASK}"}
     assert stale(lambda p: task(p)["baseline"].update(seed=2)) == {f"baseline@{TASK}"}
+
+
+def test_an_edit_of_a_default_reruns_the_tasks_that_have_not_their_own(fresh, tmp_path):
+    project = fresh.copy_to(tmp_path / "tasks")
+    params = shipped()
+    params["weights"]["download"] = False
+    params["tasks"]["tone"]["matte"] = {"session": "grabcut"}
+    project.write_params(params)
+    stages = {f"weights@{task}" for task in params["tasks"]}
+    assert set(project.repro(*stages)) == {"params"} | stages
+    assert project.repro(*stages) == []
+    project.edit_params(lambda p: p["defaults"]["matte"].update(session="none"))
+    assert set(project.repro(*stages)) == {"params"} | stages - {"weights@tone"}
+
+
+def test_an_experiment_with_another_default(built, tmp_path):
+    project = built.copy_to(tmp_path / "patience")
+    setting = "defaults.search.patience=5"
+    done = project.run("dvc", "exp", "run", "-S", setting, f"search@{TASK}")
+    assert re.findall(r"Running stage '(.+)'", done.stdout) == ["params", f"search@{TASK}"]
+    found = json.loads((project.path / f"data/search/{TASK}/trials.json").read_text())
+    assert found["params"]["patience"] == 5
 
 
 @pytest.mark.parametrize("stage", ["collect", "extract", "matte", "augment"])

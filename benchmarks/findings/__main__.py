@@ -13,7 +13,7 @@ from benchmarks.findings.finding import save, show
 from benchmarks.findings.photos import Photos, load_photos
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.records.params import load
+from stages.params.merge import load
 
 FINDINGS = {
     "leak": leak.leak,

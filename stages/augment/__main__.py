@@ -5,11 +5,11 @@ from pathlib import Path
 from stages.augment.augment import augment
 from stages.common.door import door
 from stages.common.tables import read_table
-from stages.records.params import load
+from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     augment(
         read_table(Path("data/splits") / task / "splits.csv"),
         Path("data/mattes") / task / "images",

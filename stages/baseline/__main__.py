@@ -12,19 +12,18 @@ from stages.baseline.system import JUDGED
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.tables import write_table
-from stages.records.params import PARTS, load
+from stages.records.params import PARTS, read
 from stages.records.shards import Shards
 
 log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    params = load()
-    own = params.task(task)
+    params = read(task)
     parts = {part: Shards(Path("data/shards", task, part)) for part in PARTS}
     scratch = Path(".cache/baseline", task)
-    results = baselines(own.baseline, params.weights, parts, len(own.classes), scratch)
-    table = answers(results, parts, list(own.classes))
+    results = baselines(params.baseline, params.weights, parts, len(params.classes), scratch)
+    table = answers(results, parts, list(params.classes))
     with new_folder(Path("data/baseline", task)) as out:
         write_table(out / "predictions.csv", table)
         records = [result.record for result in results]

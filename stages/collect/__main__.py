@@ -8,11 +8,11 @@ from stages.collect.forget import forget_door
 from stages.collect.forgotten import FILE, Forgotten
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.records.params import load
+from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     with new_folder(Path("data/raw", task)) as folder:
         collect(
             params.collect,

@@ -25,7 +25,7 @@ from stages.collect.urls import below
 from stages.collect.web import Refused, Web
 from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
-from stages.records.params import Commons, Entry
+from stages.records.sources import Commons, Entry
 
 BATCH = 50  # files an answer
 WIDTH = 1280  # pixels: one of the widths that Commons keeps ready; no face needs more

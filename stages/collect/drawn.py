@@ -7,7 +7,7 @@ import cv2
 from stages.collect.candidate import Candidate, Context, Picture
 from stages.collect.synthetic import Spec, draw, plan, years
 from stages.common.errors import UserError
-from stages.records.params import Synthetic
+from stages.records.sources import Synthetic
 
 
 def candidates(source: Synthetic, context: Context) -> list[Candidate]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from stages.collect.candidate import Candidate, Context, plain, read
 from stages.collect.columns import refuse_reserved
 from stages.common.errors import UserError
-from stages.records.params import Folder
+from stages.records.sources import Folder
 
 LITTER = ("thumbs.db", "desktop.ini")  # what Windows leaves behind; the rest hides behind a dot
 

@@ -14,7 +14,7 @@ from stages.collect.forgotten import COLUMNS, FILE, Forgotten, person_hash
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.tables import read_table, write_table
-from stages.records.params import load
+from stages.params.merge import load
 
 PURGE = """
 Commit {file}. What to do next, in this order:

@@ -17,7 +17,7 @@ from stages.collect.forgotten import REASON
 from stages.common.errors import UserError
 from stages.common.images import MAX_BYTES
 from stages.common.parallel import progress
-from stages.records.params import HuggingFace
+from stages.records.sources import HuggingFace
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from stages.collect.forgotten import REASON
 from stages.collect.web import Web
 from stages.common.errors import UserError
 from stages.common.images import BadImage
-from stages.records.params import Urls
+from stages.records.sources import Urls
 
 NEEDED = {"url", "label"}
 COLUMNS = NEEDED | {"person", "licence", "author", "sha256"}

@@ -23,9 +23,13 @@ WATCHERS = frozenset(
         "stages.common.errors",
         "stages.common.files",
         "stages.common.parallel",
+        "stages.params",
+        "stages.params.merge",
         "stages.records",
         "stages.records.folders",
         "stages.records.params",
+        "stages.records.section",
+        "stages.records.sources",
     }
 )
 

@@ -14,14 +14,14 @@ from stages.common.files import new_file, new_folder, read_json, write_json
 from stages.common.images import write_png
 from stages.common.predict import class_probabilities, outputs
 from stages.common.tables import read_table, write_table
-from stages.records.params import Task, load
+from stages.records.params import Task, read
 from stages.records.shards import Shards
 
 log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     columns = _slice_columns(task, params)  # refuses an unknown one before TensorFlow starts
     keras = import_keras()
     from stages.evaluate.calibrate import effect

@@ -9,11 +9,11 @@ from stages.common.files import new_folder
 from stages.common.tables import read_rows, write_rows
 from stages.extract.crop import Geometry
 from stages.extract.extract import COLUMNS, extract
-from stages.records.params import load
+from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = load().task(task).extract
+    params = read(task).extract
     raw = Path("data/raw") / task
     geometry = Geometry(params.size, params.face_width)
     with new_folder(Path("data/faces") / task) as folder:

@@ -7,11 +7,11 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.tables import read_rows, write_rows
 from stages.matte.matte import COLUMNS, matte
-from stages.records.params import load
+from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = load().task(task).matte
+    params = read(task).matte
     faces = Path("data/faces") / task
     with new_folder(Path("data/mattes") / task) as folder:
         images = folder / "images"

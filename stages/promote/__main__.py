@@ -13,13 +13,13 @@ from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder, read_json, write_json
 from stages.common.tables import read_table, write_table
-from stages.records.params import load
+from stages.records.params import read
 
 log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     import_keras()
     from stages.promote.answers import seen_in_training
     from stages.promote.chain_folder import build, keep_others, show_card

@@ -23,9 +23,9 @@ from stages.common.backend import import_keras
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.files import read_json
+from stages.params.merge import load
 from stages.promote.history import read_history, reign
 from stages.promote.promote import sha256
-from stages.records.params import load
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

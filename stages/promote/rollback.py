@@ -19,7 +19,7 @@ from stages.common.files import new_folder, read_json, write_json
 from stages.promote.chain_folder import show_card
 from stages.promote.history import event, read_history
 from stages.promote.promote import sha256
-from stages.records.params import load
+from stages.records.params import read
 
 log = logging.getLogger(__name__)
 CHAMPION = "**Champion:** "  # how a champion's model card begins, see templates/model_card.md
@@ -28,7 +28,7 @@ CHAMPION = "**Champion:** "  # how a champion's model card begins, see templates
 def main(task: str) -> None:
     from stages.promote import register
 
-    load().task(task)
+    read(task)
     stage = f"promote@{task}"
     check_former(Path("data/promote", task))
     up_to_date = not json.loads(_dvc("status", "--json", stage))

@@ -1,7 +1,8 @@
-"""params.yaml, checked: every key is known, typed and bounded before a stage starts.
+"""The parameters: the schema of params.yaml, and one task's parameters as the stages read them.
 
-`load()` returns frozen pydantic models, or raises `UserError` naming each wrong key, its value and
-what is allowed.
+`python -m stages.params` merges params.yaml's `defaults` into each task, checks the result, and
+writes it to data/params/<task>.yaml. Every stage reads that file with `read(task)`. The
+descriptions become docs/parameters.md and the JSON schema (`python -m stages.params.describe`).
 """
 
 import re
@@ -9,205 +10,140 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.common.errors import UserError
+from stages.records.section import Positive, Section, Share
+from stages.records.sources import Source
 
 PARTS = ("train", "val", "test", "wild")
+FOLDER = Path("data/params")
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(ge=1)]
 Byte = Annotated[int, Field(ge=0, le=255)]
-# Sent with each request: whoever runs a server must be able to reach whoever reads it.
-Contact = Annotated[str, Field(pattern=r"^[!-~]*[@:][!-~]+$")]  # an e-mail address or a web page
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Deviation = Annotated[float, Field(gt=0)]
+Bins = dict[str, tuple[float, float]]
+FaceFlag = Literal["blur", "tiny", "pose", "tint", "monochrome", "dark", "bright", "several"]
+Block = Literal["vanilla", "residual", "squeezenet", "efficient", "resnet", "xception"]
 
 
 class Weights(Section):
-    """Where model weights come from; shared by all tasks."""
+    """Where networks' weights come from, for all tasks."""
 
-    local: Path | None  # a folder looked in before anything is downloaded
-    download: bool  # false: never touch the network
-
-
-def _expression(text: str) -> re.Pattern:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-
-
-class Folder(Section):
-    """One's own photos."""
-
-    source: Literal["folder"]
-    folder: Path = Path()  # below collect.path: one sub-folder a class, perhaps wild/ with the same
-    person: str | None = None  # regular expression on a file's name; its first group is the person
-    columns: str | None = None  # another; each named group is a column of the manifest
-    licence: str = ""  # of all of them, and whose they are; "" is told as "not stated"
-    author: str = ""
-
-    @field_validator("person")
-    @classmethod
-    def _one_group(cls, value: str | None) -> str | None:
-        if value is not None and _expression(value).groups < 1:
-            raise ValueError("needs a (group) that captures the person")
-        return value
-
-    @field_validator("columns")
-    @classmethod
-    def _named_groups(cls, value: str | None) -> str | None:
-        if value is not None and not _expression(value).groupindex:
-            raise ValueError("needs a (?P<name>group) for each column")
-        return value
-
-
-class Synthetic(Section):
-    """How many portraits the embedded renderer draws, and what tells the classes apart."""
-
-    source: Literal["synthetic"]
-    signal: Literal["age", "undertone", "geometry"]
-    people: Positive  # persons a class in the training pool
-    photos: Positive  # photos of each of them
-    wild: Annotated[int, Field(ge=0)]  # photos a class from other cameras, of other people
-    size: Annotated[int, Field(ge=128, le=2048)]  # pixels
-    seed: int
-
-
-class Urls(Section):
-    """Photos at the addresses of a list."""
-
-    source: Literal["urls"]
-    file: Path  # below collect.path: CSV with url, label[, person, licence, author, sha256]
-    contact: Contact
-    allow_private: bool = False  # also from this machine and its own network
-
-
-class Entry(Section):
-    """A Wikimedia Commons category, or a search for files, and who is on all of its pictures."""
-
-    category: str | None = None
-    search: str | None = None
-    person: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        return {"category": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "Entry":
-        if bool(self.category) == bool(self.search):
-            raise ValueError("needs either a category or a search")
-        return self
-
-
-class Commons(Section):
-    """Photos of Wikimedia Commons."""
-
-    source: Literal["commons"]
-    file: Path | None = None  # below collect.path: YAML with what `classes` would hold
-    classes: dict[str, list[Entry]] | None = None
-    contact: Contact
-    licences: Annotated[list[str], Field(min_length=1)]  # "CC BY" also stands for "CC BY 4.0"
-    limit: Positive  # photos a class
-    api: str = "https://commons.wikimedia.org/w/api.php"
-    allow_private: bool = False
-
-    @model_validator(mode="after")
-    def _one_list(self) -> "Commons":
-        if bool(self.file) == bool(self.classes):
-            raise ValueError("needs either a file or classes")
-        return self
-
-
-class HuggingFace(Section):
-    """Photos of an image data set on the Hugging Face Hub."""
-
-    source: Literal["huggingface"]
-    dataset: str
-    config: str | None = None
-    revision: str = "main"  # a commit, where the data must never change
-    split: str
-    image: str  # names of columns
-    label: str
-    person: str | None = None
-    labels: dict[str | int, str] | None = None  # the label column's value: class
-    bins: dict[str, tuple[float, float]] | None = None  # class: first and last number
-    limit: Positive  # photos a class
-
-    @model_validator(mode="after")
-    def _one_map(self) -> "HuggingFace":
-        if bool(self.labels) == bool(self.bins):
-            raise ValueError("needs either labels or bins")
-        return self
-
-
-Source = Annotated[Folder | Synthetic | Urls | Commons | HuggingFace, Field(discriminator="source")]
+    local: Path | None = Field(
+        description="A folder with downloaded weights, which is looked in first. An error message "
+        "that asks for a file names it. `null`: no such folder."
+    )
+    download: bool = Field(description="`false`: never touch the network.")
 
 
 class Collect(Section):
-    path: Path  # the folder that DVC watches; what the sources read on this disk lies in it
-    sources: Annotated[list[Source], Field(min_length=1)]
+    """Where a task's photos come from."""
 
-
-FaceFlag = Literal["blur", "tiny", "pose", "tint", "monochrome", "dark", "bright", "several"]
+    path: Path = Field(description="The folder that DVC watches. Photos and lists lie in it.")
+    sources: list[Source] = Field(
+        min_length=1,
+        description="Any mix of the sources below, each with its name as `source`. All of them add "
+        "to one manifest.",
+    )
 
 
 class FaceQuality(Section):
-    """A face beyond one of these limits is flagged; `extract.quality.measure` has the units."""
+    """A face beyond one of these limits gets a flag in `faces.csv` and in the report."""
 
-    sharpness: Annotated[float, Field(ge=0)]  # below: blur
-    width: Annotated[float, Field(ge=0)]  # of the face in the photo's pixels; below: tiny
-    turn: Annotated[float, Field(ge=0)]  # above: pose
-    tilt: Annotated[float, Field(ge=0, le=180)]  # degrees; above: pose
-    tint: Annotated[float, Field(ge=0)]  # above: tint
-    colours: Annotated[float, Field(ge=0)]  # below: monochrome
-    dark: Annotated[float, Field(ge=0, le=100)]  # lightness of the face; below: dark
-    bright: Annotated[float, Field(ge=0, le=100)]  # above: bright
-    faces: Positive  # above: several
+    sharpness: float = Field(
+        ge=0, description="Variance of the Laplacian of the grey face. Below: `blur`."
+    )
+    width: float = Field(ge=0, description="Width of the face in the photo, pixels. Below: `tiny`.")
+    turn: float = Field(
+        ge=0,
+        description="How far the nose is beside the middle of the eyes, in eye distances: 0 seen "
+        "from the front, 0.5 below an eye. Above: `pose`.",
+    )
+    tilt: float = Field(
+        ge=0, le=180, description="Angle of the line through the eyes, degrees. Above: `pose`."
+    )
+    tint: float = Field(
+        ge=0,
+        description="Distance of the face's mean colour from skin in daylight, CIELAB units. "
+        "Above: `tint`.",
+    )
+    colours: float = Field(
+        ge=0,
+        description="Spread of the colours around the main range of hues, CIELAB units. Below: "
+        "`monochrome`.",
+    )
+    dark: float = Field(
+        ge=0, le=100, description="Median lightness of the face, 0 to 100. Below: `dark`."
+    )
+    bright: float = Field(ge=0, le=100, description="The same lightness. Above: `bright`.")
+    faces: Positive = Field(description="Faces in the photo. Above: `several`.")
 
 
 class Extract(Section):
-    detector: Literal["auto", "yunet", "haar"]
-    face: Literal["largest", "central"]  # which one, when a photo shows several
-    min_score: Annotated[float, Field(gt=0, lt=1)]  # YuNet's confidence
-    size: Annotated[int, Field(ge=32, le=1024)]  # side of the square crop in pixels
-    face_width: Annotated[float, Field(gt=0.2, le=1)]  # share of the crop that the face is wide
+    """From a photo to the crop of one face."""
+
+    detector: Literal["auto", "yunet", "haar"] = Field(
+        description="Finds the face. `auto`: YuNet where its weights can be had, else Haar."
+    )
+    face: Literal["largest", "central"] = Field(
+        description="Which face to take where a photo shows several."
+    )
+    min_score: float = Field(
+        gt=0, lt=1, description="Faces of which YuNet is less confident are ignored."
+    )
+    size: int = Field(ge=32, le=1024, description="Side of the square crop, pixels.")
+    face_width: float = Field(
+        gt=0.2, le=1, description="Share of the crop's width that the face takes."
+    )
     quality: FaceQuality
-    drop: tuple[FaceFlag, ...]  # photos with one of these flags are left out
-
-
-Deviation = Annotated[float, Field(gt=0)]
+    drop: tuple[FaceFlag, ...] = Field(
+        description="Photos with one of these flags are left out, for example `[blur, tiny]`."
+    )
 
 
 class Onnx(Section):
-    """Any segmenter in ONNX format: one picture in, a map of where the person is out."""
+    """Any segmenter in ONNX format: a picture in, a map of where the person is out."""
 
-    file: Annotated[str, Field(pattern=r"^[^/\\]+\.onnx$")]  # in weights.local
-    size: Annotated[int, Field(ge=32, le=2048)]  # side of its square input in pixels
-    mean: tuple[float, float, float]  # of RGB from 0 to 1: the network sees (colour - mean) / std
-    std: tuple[Deviation, Deviation, Deviation]
-    channel: Annotated[int, Field(ge=0)]  # of its output, the one that says person
-    activation: Literal["none", "sigmoid", "softmax"]  # what makes its output 0 to 1
-    mirror: bool  # look at the mirrored picture too and take the mean: twice the time
+    file: str = Field(pattern=r"^[^/\\]+\.onnx$", description="A file in `weights.local`.")
+    size: int = Field(ge=32, le=2048, description="Side of its square input, pixels.")
+    mean: tuple[float, float, float] = Field(
+        description="Of red, green and blue from 0 to 1. The network sees `(colour - mean) / std`."
+    )
+    std: tuple[Deviation, Deviation, Deviation] = Field(description="See `mean`.")
+    channel: int = Field(
+        ge=0, description="The channel of its output that is the person; the first one is 0."
+    )
+    activation: Literal["none", "sigmoid", "softmax"] = Field(
+        description="What turns its output into probabilities from 0 to 1."
+    )
+    mirror: bool = Field(
+        description="Average with the answer to the mirrored picture; takes twice the time."
+    )
 
 
 class CutoutQuality(Section):
-    """A cut-out that covers a share of the crop beyond these limits is flagged."""
+    """A cut-out beyond one of these limits gets a flag in `mattes.csv` and in the report."""
 
-    small: Share
-    large: Annotated[float, Field(gt=0, le=1)]
+    small: Share = Field(description="Share of the crop that the person covers. Below: `small`.")
+    large: float = Field(gt=0, le=1, description="The same share. Above: `large`.")
 
 
 class Matte(Section):
-    session: str  # auto, grabcut, none, onnx, or the name of a rembg model
-    onnx: Onnx | None  # what `onnx` runs
+    """From a crop to the cut-out of the person."""
+
+    session: str = Field(
+        description="What cuts the person out: `u2netp`, `u2net_human_seg` or any other model of "
+        "rembg; `onnx`: your own network, see `matte.onnx`; `grabcut`: no network, no download; "
+        "`none`: leave the background. `auto`: `u2netp` where its weights can be had, else "
+        "`grabcut`."
+    )
+    onnx: Onnx | None = Field(
+        description="The network that `session: onnx` runs. `null`: there is none."
+    )
     quality: CutoutQuality
-    drop: tuple[Literal["small", "large"], ...]
+    drop: tuple[Literal["small", "large"], ...] = Field(
+        description="Photos whose cut-outs have one of these flags are left out."
+    )
 
     @model_validator(mode="after")
     def _onnx_is_described(self) -> "Matte":
@@ -217,10 +153,24 @@ class Matte(Section):
 
 
 class Split(Section):
-    val: Annotated[float, Field(gt=0, lt=1)]
-    test: Annotated[float, Field(gt=0, lt=1)]
-    duplicate_similarity: Annotated[float, Field(ge=0.5, le=1)]  # from which two are one shot
-    seed: int
+    """The parts that the photos are dealt into, by person and by near-duplicates."""
+
+    val: float = Field(
+        gt=0, lt=1, description="Share of each class's photos that the search is judged by."
+    )
+    test: float = Field(
+        gt=0,
+        lt=1,
+        description="Share of each class's photos for the exam. `val + test` stays below 0.9.",
+    )
+    duplicate_similarity: float = Field(
+        ge=0.5,
+        le=1,
+        description="Two photos that are at least so similar count as one shot. 0.88 finds copies. "
+        "0.65 also finds the frames of a burst: the better choice for photographs (drawn faces "
+        "resemble one another more).",
+    )
+    seed: int = Field(description="Another seed deals the photos otherwise.")
 
     @model_validator(mode="after")
     def _room_for_train(self) -> "Split":
@@ -230,77 +180,149 @@ class Split(Section):
 
 
 class Augment(Section):
-    copies: Positive  # pictures made of each training cut-out
-    size: Annotated[int, Field(ge=16, le=512)]  # side in pixels
-    channels: Literal["rgb", "gray"]
-    background: Literal["keep"] | tuple[Byte, Byte, Byte]  # behind the cut-out, RGB
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
-    shift: Share  # share of the side
-    shear: Annotated[float, Field(ge=0, lt=90)]  # degrees, as in Keras' ImageDataGenerator
-    zoom: Share
-    flip: bool  # horizontal
-    seed: int
+    """The pictures that networks are trained on.
+
+    `rotation` to `flip` are those of Keras' `ImageDataGenerator`. The original team's 40, 0.2, 0.2
+    and 0.2 scatter faces whose eyes have been levelled: with the defaults val log loss was lower on
+    real `tone` (0.35 against 0.47) and on drawn `age` and `harry`, and alike on real `age`.
+    """
+
+    copies: Positive = Field(
+        description="Pictures of each training cut-out; the first one is the cut-out as it is."
+    )
+    size: int = Field(ge=16, le=512, description="Side of the network's input, pixels.")
+    channels: Literal["rgb", "gray"] = Field(description="The network's input: colours or grey.")
+    background: Literal["keep"] | tuple[Byte, Byte, Byte] = Field(
+        description="The colour behind the cut-out, `[red, green, blue]`. `keep`: the photo's own "
+        "background."
+    )
+    rotation: float = Field(
+        ge=0, le=180, description="Turned by at most so much to either side, degrees."
+    )
+    shift: Share = Field(description="Moved by at most this share of the side, each way.")
+    shear: float = Field(ge=0, lt=90, description="Sheared by at most so much, degrees.")
+    zoom: Share = Field(
+        description="Width and height scaled by 1 minus to 1 plus this share, each for itself."
+    )
+    flip: bool = Field(description="Mirror half of the pictures, left to right.")
+    seed: int = Field(description="Another seed draws other copies.")
 
 
 class Search(Section):
-    max_trials: Positive
-    max_minutes: Annotated[float, Field(gt=0)] | None  # of one run; then the best so far is kept
-    max_epochs: Positive
-    patience: Positive  # epochs without a better objective before a trial stops
-    batch_size: Positive
-    samples_per_epoch: Positive | None  # a fresh random part of the copies an epoch; null: all
-    objective: Literal["val_accuracy", "val_loss"]
-    tuner: Literal["greedy", "random", "bayesian", "hyperband"]
-    blocks: (
-        Literal["auto"]
-        | Annotated[
-            list[Literal["vanilla", "residual", "squeezenet", "efficient", "resnet", "xception"]],
-            Field(min_length=1),
-        ]
+    """The search for a network."""
+
+    max_trials: Positive = Field(
+        description="How many networks to try. A larger number continues the old search; a "
+        "smaller one runs nothing."
     )
-    pretrained: bool  # ImageNet weights for the blocks that have them
-    max_parameters: Positive  # numbers in one network's weights; larger ones are not trained
-    final_fit: bool  # train the winner once more, on train and val
-    workers: Positive  # trials at a time, each in a process of its own
-    seed: Positive  # KerasTuner takes 0 for "none given"
+    max_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        description="The search then ends with the best network so far, minutes. `null`: no limit."
+    )
+    max_epochs: Positive = Field(description="Epochs of a trial, at most.")
+    patience: Positive = Field(
+        description="A trial ends after so many epochs without a better objective."
+    )
+    batch_size: Positive = Field(description="Pictures in a training step.")
+    samples_per_epoch: Positive | None = Field(
+        description="Pictures in an epoch, a fresh random part of all copies each time. `null`: "
+        "all copies."
+    )
+    objective: Literal["val_accuracy", "val_loss"] = Field(
+        description="What the best trial is best at. `kind: regression` needs `val_loss`."
+    )
+    tuner: Literal["greedy", "random", "bayesian", "hyperband"] = Field(
+        description="AutoKeras' tuner, which proposes the networks."
+    )
+    blocks: Literal["auto"] | Annotated[list[Block], Field(min_length=1)] = Field(
+        description="The types of network to try: `vanilla` (convolutions, separable ones too), "
+        "`residual` (small, ours), `squeezenet` (1.1, 0.7 million parameters), AutoKeras' "
+        "`efficient`, `resnet`, `xception`. `auto`: `vanilla` and `residual` on a CPU, all but "
+        "`squeezenet` on a GPU."
+    )
+    pretrained: bool = Field(
+        description="Start `squeezenet`, `efficient`, `resnet` and `xception` from ImageNet "
+        "weights. Those whose weights cannot be had are not tried, with one warning. `blocks: "
+        "auto` then has `squeezenet` too."
+    )
+    max_parameters: Positive = Field(
+        description="Networks with more weights than this are not trained."
+    )
+    final_fit: bool = Field(description="Train the winner once more, on train and val together.")
+    workers: Positive = Field(description="Trials at a time, each in a process of its own.")
+    seed: Positive = Field(description="Of proposals, first weights and shuffling.")
 
 
 class Network(Section):
-    """One of the original team's networks, and its budget."""
+    """One of the original team's networks and its budget.
 
-    name: Literal["sorting_hat_cnn", "tone_vgg", "age_cnn", "age_vgg16", "idol_dnn"]
-    epochs: Positive
-    batch_size: Positive
-    samples_per_epoch: Positive | None  # as in `Search`
+    VGG16 starts from ImageNet weights where they can be had, and the leaderboard says so.
+    """
+
+    name: Literal["sorting_hat_cnn", "tone_vgg", "age_cnn", "age_vgg16", "idol_dnn"] = Field(
+        description="Which network."
+    )
+    epochs: Positive = Field(description="Epochs, all of them.")
+    batch_size: Positive = Field(description="Pictures in a training step.")
+    samples_per_epoch: Positive | None = Field(description="See `search.samples_per_epoch`.")
 
 
 class Baseline(Section):
-    """What a search's winner has to beat, besides naming the most frequent class."""
+    """Simpler systems that a search's winner must beat, besides naming the most frequent class."""
 
-    classical: Literal["hog", "lab"]  # what a linear model sees: gradients, or colours
-    networks: tuple[Network, ...]
-    seed: Positive
+    classical: Literal["hog", "lab"] = Field(
+        description="What a linear model sees: `hog`, directions of edges; `lab`, CIE Lab colours."
+    )
+    networks: tuple[Network, ...] = Field(
+        description="Networks to train, each with the keys below. `[]`: none."
+    )
+    seed: Positive = Field(description="Of first weights and shuffling.")
 
 
 class Evaluate(Section):
-    unsure_below: Share  # an answer with less confidence is "unsure"
-    slices: tuple[str, ...]  # flags, or columns of faces.csv or manifest.csv
+    """The winner's exam."""
+
+    unsure_below: Share = Field(
+        description="An answer with less confidence is `unsure`. 0: no answer is."
+    )
+    slices: tuple[str, ...] = Field(
+        description="Groups of photos whose accuracy is compared with that of the others: `flags` "
+        "(one group for each quality flag), or any column of `faces.csv` or `manifest.csv`. A "
+        "group needs at least 5 photos inside and 5 outside."
+    )
 
 
 class Promote(Section):
-    margin: Share  # balanced accuracy to gain over the champion
-    level: Annotated[float, Field(ge=0.5, lt=1)]  # confidence that there is a gain at all
-    wild_margin: Share  # balanced accuracy that may be lost on wild
-    max_ece: Annotated[float, Field(gt=0, le=1)]  # expected calibration error
-    max_slice_gap: Annotated[float, Field(gt=0, le=1)]  # accuracy that no slice surely lacks
+    """The gates that the winner must pass to become the champion."""
+
+    margin: Share = Field(description="Balanced accuracy to gain over the champion on test.")
+    level: float = Field(
+        ge=0.5,
+        lt=1,
+        description="How sure it must be that there is a gain (paired bootstrap over groups).",
+    )
+    wild_margin: Share = Field(
+        description="Balanced accuracy that may be lost against the champion on wild."
+    )
+    max_ece: float = Field(gt=0, le=1, description="Expected calibration error on test, at most.")
+    max_slice_gap: float = Field(
+        gt=0,
+        le=1,
+        description="A slice may lack so much accuracy against the other photos; it fails the gate "
+        "when it surely lacks more.",
+    )
 
 
-class Task(Section):
-    title: str
-    classes: Annotated[dict[str, str], Field(min_length=2)]  # folder name: name shown to people
-    kind: Literal["classification", "regression"]
-    bins: dict[str, tuple[float, float]] | None  # class: first and last number; they are ordered
-    collect: Collect
+class Defaults(Section):
+    """What holds for every task that does not say otherwise."""
+
+    kind: Literal["classification", "regression"] = Field(
+        description="`classification`: learn the class. `regression`: learn each photo's `value`, "
+        "for example an exact age; the classes follow from `bins`."
+    )
+    bins: Bins | None = Field(
+        description="Class: `[first, last]` number, in order. A photo whose `value` is not in its "
+        "class's bin is set aside. `null`: the classes have no order."
+    )
     extract: Extract
     matte: Matte
     split: Split
@@ -309,6 +331,17 @@ class Task(Section):
     search: Search
     evaluate: Evaluate
     promote: Promote
+
+
+class Task(Defaults):
+    """All parameters of one task: its own, the defaults for the rest, and the global weights."""
+
+    title: str = Field(description="The task's name in the report.")
+    classes: dict[str, str] = Field(
+        min_length=2, description="Name of the class's folder: name shown to people."
+    )
+    collect: Collect
+    weights: Weights
 
     @field_validator("classes")
     @classmethod
@@ -333,48 +366,33 @@ class Task(Section):
 
 
 class Params(Section):
-    weights: Weights
-    tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    """All tasks of params.yaml."""
 
-    @field_validator("tasks")
-    @classmethod
-    def _task_is_a_stage_name(cls, value: dict[str, Task]) -> dict[str, Task]:
-        for name in value:
-            if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
-                raise ValueError(f"task {name!r}: use lower-case letters, digits, - and _")
-        return value
+    tasks: dict[str, Task]
 
     def task(self, name: str) -> Task:
+        """Raises `UserError` for a name that params.yaml lacks."""
         if name not in self.tasks:
             raise UserError(f"no task {name!r} in params.yaml; there are: {', '.join(self.tasks)}")
         return self.tasks[name]
 
 
-def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and check `path`. Raises `UserError` naming every wrong key."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
+def read(task: str, root: Path = Path()) -> Task:
+    """The parameters in data/params/<task>.yaml of the project `root`.
+
+    Raises `UserError` for an unknown task, or if the file is missing or damaged.
+    """
+    path = root / FOLDER / f"{task}.yaml"
+    known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+    if known and task not in known:
         raise UserError(
-            f"{path} is not valid:\n" + "\n".join(map(_explain, error.errors()))
-        ) from None
-
-
-def _explain(error: dict) -> str:
-    parts = [str(part) for part in error["loc"]]
-    if "sources" in parts:  # pydantic names the source's type after its number
-        del parts[parts.index("sources") + 2 : parts.index("sources") + 3]
-    # Of a value that may be one of several types, pydantic names each in brackets.
-    key = ".".join(part for part in parts if "[" not in part) or "(the whole file)"
-    if error["type"] == "extra_forbidden":
-        return f"  {key}: unknown key; remove it or correct its spelling"
-    if error["type"] == "missing":
-        return f"  {key}: missing"
-    value = (
-        "" if isinstance(error["input"], dict) else f"{error['input']!r}: "
-    )  # not a whole section
-    return f"  {key}: {value}{error['msg'].removeprefix('Value error, ')}"
+            f"no task {task!r} in {path.parent}; there are: {', '.join(known)}. If params.yaml has "
+            "it, run `python -m stages.params`"
+        )
+    try:
+        return Task.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        wrong = "is missing"
+    except (ValueError, yaml.YAMLError):  # pydantic's ValidationError is a ValueError
+        wrong = "is damaged, or of another version of this code"
+    raise UserError(f"{path} {wrong}; run `dvc repro` (or `python -m stages.params`)")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.records.params import load
+from stages.records.params import read
 from stages.report.section import overview, read_facts, section
 
 log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    facts = read_facts(Path("data"), task, load().task(task))
+    facts = read_facts(Path("data"), task, read(task))
     with new_folder(Path("data/report", task)) as out:
         html = section(facts)
         (out / "section.html").write_text(html, encoding="utf-8")

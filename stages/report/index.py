@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from stages.common.door import enter
 from stages.common.files import new_file
-from stages.records.params import load
+from stages.params.merge import load
 from stages.report.findings import findings
 from stages.report.render import render
 

@@ -15,7 +15,7 @@ from stages.common.door import door
 from stages.common.errors import UserError
 from stages.common.files import digest_folders, new_folder
 from stages.common.tables import read_table
-from stages.records.params import Search, load
+from stages.records.params import Search, read
 from stages.records.shards import Shards
 from stages.search import attempts
 from stages.search.mirror import Mirror
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     folders = [Path(f"data/shards/{task}/{part}") for part in ("train", "val")]
     if params.kind == "regression":
         refuse_unknown_values(task, folders)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.records.params import load
+from stages.records.params import read
 from stages.records.shards import Shards
 from stages.search import attempts
 
@@ -32,16 +32,16 @@ def main(task: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # KerasTuner's prints are for its developers
-    params = load()
+    params = read(task)
     train, val = (Shards(Path(f"data/shards/{task}/{part}")) for part in ("train", "val"))
     keras = import_keras()
     from stages.search.chief import AGAIN
     from stages.search.search import fingerprint, resolve, search
     from stages.search.tuner import Control, Outgrown
 
-    kind = params.task(task).kind
-    n_classes = None if kind == "regression" else len(params.task(task).classes)
-    resolved = resolve(params.task(task).search, params.weights)
+    kind = params.kind
+    n_classes = None if kind == "regression" else len(params.classes)
+    resolved = resolve(params.search, params.weights)
     search_id = fingerprint(resolved, os.environ["SEARCH_DATA"], kind)
     scratch = Path(f".search/{task}/{search_id}")
     scratch.mkdir(parents=True, exist_ok=True)

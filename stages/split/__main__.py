@@ -5,13 +5,13 @@ from pathlib import Path
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.tables import read_table, write_table
-from stages.records.params import load
+from stages.records.params import read
 from stages.split.duplicates import find_duplicates
 from stages.split.split import refuse_leaks, split, summary
 
 
 def main(task: str) -> None:
-    params = load().task(task)
+    params = read(task)
     manifest = read_table(Path("data/raw", task, "manifest.csv"))
     mattes = read_table(Path("data/mattes", task, "mattes.csv"))
     photos = manifest[manifest.id.isin(mattes.id[mattes.kept == "1"])]

@@ -6,13 +6,13 @@ from pathlib import Path
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.common.tables import read_table, write_table
-from stages.records.params import load
+from stages.records.params import read
 from stages.suspects.features import features
 from stages.suspects.suspects import suspects
 
 
 def main(task: str) -> None:
-    load().task(task)
+    read(task)
     splits = read_table(Path("data/splits", task, "splits.csv"))
     faces = [Path("data/faces", task, "images", f"{id}.png") for id in splits.id]
     table = suspects(splits, features(faces, Path(".cache/features", task)))

@@ -7,24 +7,23 @@ import pooch
 
 from stages.common.door import door
 from stages.common.files import new_folder
-from stages.records.params import load
+from stages.records.params import read
 from stages.weights.find import Places
 from stages.weights.resolve import resolve
 
 
 def main(task: str) -> None:
-    params = load()
-    wanted = params.task(task)
+    params = read(task)
     places = Places(
         params.weights.local, Path(pooch.os_cache("face-automl")), params.weights.download
     )
     with new_folder(Path("data/weights") / task) as folder:
         found = resolve(
-            wanted.extract.detector,
-            wanted.matte.session,
+            params.extract.detector,
+            params.matte.session,
             places,
             folder,
-            wanted.matte.onnx and wanted.matte.onnx.file,
+            params.matte.onnx and params.matte.onnx.file,
         )
         (folder / "weights.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from stages.common.images import write_png
 from tests.conftest import CLASSES, REPO, TASK, tiny_params
+from tests.params_yaml import read_params, write_params
 
 BLOCKS = 42  # 40 of train, and one each of val and test
 
@@ -26,7 +26,7 @@ def project(tmp_path):
     shutil.copytree(REPO / "stages", tmp_path / "stages")
     params = tiny_params()
     params["tasks"][TASK]["augment"] |= {"copies": 200, "size": 16}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+    write_params(params, tmp_path)
     rows = [
         (f"{number:016x}", list(CLASSES)[number % 3], part)
         for number, part in enumerate(["train"] * 320 + ["val"] * 3 + ["test"] * 3)
@@ -118,11 +118,9 @@ def test_killed_while_it_begins_it_begins_anew(project):
 
 
 def another_parameter(project):
-    path = project / "params.yaml"
-    content = path.read_text("utf-8")
-    changed = re.sub(r"shift: .*", "shift: 0.3", content)
-    assert changed != content
-    path.write_text(changed, "utf-8")
+    params = read_params(project)
+    params["tasks"][TASK]["augment"]["shift"] = 0.3
+    write_params(params, project)
 
 
 def other_code(project):

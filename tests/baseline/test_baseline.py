@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from stages.baseline import __main__ as stage
 from stages.baseline import baseline
 from stages.common.errors import UserError
+from tests.params_yaml import alone, complete, read_params, write_params
 
 REPO = Path(__file__).parents[2]
 TASK = "pets"
@@ -46,16 +46,14 @@ def finished(tmp_path_factory):
     for seed, (part, photos) in enumerate(PHOTOS.items()):
         folder = root / "data/shards" / TASK / part
         write_part(folder, photos, 4 if part == "train" else 1, seed)
-    params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    task = params["tasks"]["harry"] | {"classes": CLASSES}
+    task = complete()["tasks"]["harry"] | {"classes": CLASSES}
     budget = {"epochs": 2, "batch_size": 20, "samples_per_epoch": 100}
     task["baseline"] = {
         "classical": "hog",
         "networks": [{"name": name} | budget for name in NAMES[2:]],
         "seed": 1,
     }
-    content = {"weights": {"local": None, "download": False}, "tasks": {TASK: task}}
-    (root / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    write_params(alone(TASK, task), root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         stage.main(TASK)
@@ -97,10 +95,9 @@ def written():
 
 
 def edit(change):
-    path = Path("params.yaml")
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params = read_params()
     change(params["tasks"][TASK]["baseline"])
-    path.write_text(yaml.safe_dump(params, allow_unicode=True), "utf-8")
+    write_params(params)
 
 
 def test_what_is_written(project):

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,9 @@ from stages.collect.phash import phash
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
 from stages.common.tables import read_table, write_table
-from stages.records.params import Collect, load
+from stages.params.merge import load
+from stages.records.params import Collect
+from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -311,14 +312,14 @@ def test_phash_tells_copies_from_others():
 @pytest.fixture
 def project(tmp_path):
     """A folder with a params.yaml whose first task collects little, and that task's name."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content = complete()
     task = next(iter(content["tasks"]))
     drawn = content["tasks"][task]["collect"]["sources"][0]
     drawn |= {"people": 3, "photos": 1, "wild": 1, "size": 128}
 
     def write(**collect):
         content["tasks"][task]["collect"] |= collect
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        write_params(content, tmp_path)
         write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
         return subprocess.run(
             [sys.executable, "-m", "stages.collect", task],

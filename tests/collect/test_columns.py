@@ -15,7 +15,8 @@ from stages.collect.synthetic import plan
 from stages.collect.synthetic.person import person
 from stages.common.errors import UserError
 from stages.common.tables import read_table
-from stages.records.params import Collect, Synthetic, Urls
+from stages.records.params import Collect
+from stages.records.sources import Synthetic, Urls
 
 BINS = {"cool": (0, 39), "warm": (40, 120)}
 

@@ -8,7 +8,7 @@ from stages.collect.commons import allows, candidates
 from stages.collect.forgotten import person_hash
 from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
-from stages.records.params import Commons
+from stages.records.sources import Commons
 
 JPEG = {"Content-Type": "image/jpeg"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -221,7 +221,8 @@ def test_the_shipped_lists_fit_the_tasks():
     import yaml
     from pydantic import TypeAdapter
 
-    from stages.records.params import Entry, load
+    from stages.params.merge import load
+    from stages.records.sources import Entry
 
     root = Path(__file__).parents[2]
     for task in ("idol", "harry"):

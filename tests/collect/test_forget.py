@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from stages.collect.forget import forget
 from stages.collect.forgotten import COLUMNS, Forgotten, person_hash
@@ -17,6 +16,7 @@ from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
 from stages.common.tables import read_table, write_table
 from tests.conftest import CLASSES, TASK
+from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
 SEEN = pd.DataFrame(
@@ -87,10 +87,10 @@ def test_the_shipped_list_is_empty():
 
 @pytest.fixture
 def project(tmp_path):
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content = complete()
     source = {"source": "folder", "person": r"(.+)__\d+"}
     content["tasks"]["tone"]["collect"] = {"path": "photos", "sources": [source]}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    write_params(content, tmp_path)
     write_table(tmp_path / "forgotten.csv", EMPTY)
     for person in range(8):
         label = "cool" if person % 2 else "warm"

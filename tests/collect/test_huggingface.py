@@ -24,7 +24,7 @@ from stages.collect.candidate import Context, check
 from stages.collect.forgotten import Forgotten
 from stages.collect.huggingface import candidates
 from stages.common.errors import UserError
-from stages.records.params import HuggingFace
+from stages.records.sources import HuggingFace
 root = Path(sys.argv[1])
 (root / "out/images").mkdir(parents=True)
 forgotten = Forgotten(root / "forgotten.csv", "t")

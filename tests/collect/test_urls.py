@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from stages.collect.candidate import check
 from stages.collect.forgotten import COLUMNS, person_hash
 from stages.collect.urls import candidates
 from stages.common.errors import UserError
 from stages.common.tables import read_table, write_table
-from stages.records.params import Urls
+from stages.records.sources import Urls
+from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Urls(source="urls", file="list.csv", contact="me@example.org", allow_private=True)
@@ -160,7 +160,7 @@ def test_a_stage_killed_while_it_downloads_gives_the_same_in_the_end(server, jpe
         return answer
 
     server.routes |= {f"/{n}.jpg": slow(n) for n in range(40)}
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content = complete()
     source = SOURCE.model_dump(mode="json")
     content["tasks"]["tone"]["collect"] = {"path": "photos", "sources": [source]}
 
@@ -169,7 +169,7 @@ def test_a_stage_killed_while_it_downloads_gives_the_same_in_the_end(server, jpe
         (folder / "photos").mkdir(parents=True)
         lines = [f"{server.url}/{n}.jpg,{'cool' if n % 2 else 'warm'}" for n in range(40)]
         (folder / "photos/list.csv").write_text("\n".join(["url,label", *lines]))
-        (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        write_params(content, folder)
         write_table(folder / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
         return folder
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
 from stages.records import shards
-from stages.records.params import load
+from stages.records.params import read
+from tests.params_yaml import complete, write_params
 
 TRIALS = {
     "search_id": "s",
@@ -102,7 +102,7 @@ def write_photos(data, task, counts, values):
 @pytest.fixture
 def project(tmp_path, monkeypatch, keras):
     """A function that lays out a task's files; the network answers by brightness."""
-    content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    content = complete()
     monkeypatch.chdir(tmp_path)
 
     def lay_out(task, parts, *, model=None, trials=TRIALS, values=None, **params):
@@ -111,15 +111,13 @@ def project(tmp_path, monkeypatch, keras):
         section["classes"] = {name: name.upper() for name in classes}
         section["evaluate"] = {"unsure_below": 0.4, "slices": ["flags", "source", "faces"]}
         section |= params
-        (tmp_path / "params.yaml").write_text(
-            yaml.safe_dump(content, sort_keys=False), encoding="utf-8"
-        )
+        write_params(content)
         search = tmp_path / "data/search" / task
         search.mkdir(parents=True, exist_ok=True)
         head = 1 if len(classes) == 2 else len(classes)
         (model or one_colour_network(keras, head)).save(search / "model.keras")
         (search / "trials.json").write_text(json.dumps(trials))
-        titles = load().task(task).classes
+        titles = read(task).classes
         (search / "classes.json").write_text(json.dumps(titles))
         for part, (labels, levels) in parts.items():
             write_part(tmp_path / "data/shards" / task / part, labels, levels)

@@ -15,7 +15,7 @@ from stages.common.images import read_png, write_png
 from stages.extract.crop import Geometry
 from stages.extract.extract import COLUMNS, extract
 from stages.extract.haar import Haar
-from stages.records.params import load
+from stages.params.merge import load
 
 GEOMETRY = Geometry(96, 0.5)
 LIMITS = next(iter(load(Path(__file__).parents[2] / "params.yaml").tasks.values())).extract.quality

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from stages.collect.synthetic import draw, plan
 from stages.common.images import write_png
@@ -22,6 +21,7 @@ from stages.extract import __main__ as extract_door
 from stages.extract import extract as extract_room
 from stages.matte import __main__ as matte_door
 from stages.matte import matte as matte_room
+from tests.params_yaml import alone, complete, read_params, write_params
 
 REPO = Path(__file__).parents[2]
 TASK = "pets"
@@ -33,10 +33,9 @@ PHOTOS = 14
 def project(tmp_path_factory):
     """Photos and parameters as `collect` and `weights` leave them."""
     root = tmp_path_factory.mktemp("project")
-    params = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    task = next(iter(params["tasks"].values())) | {"classes": CLASSES, "bins": None}
+    task = next(iter(complete()["tasks"].values())) | {"classes": CLASSES, "bins": None}
     task["extract"] |= {"size": 96, "drop": []}
-    (root / "params.yaml").write_text(yaml.safe_dump(params | {"tasks": {TASK: task}}))
+    write_params(alone(TASK, task), root)
     weights, raw = root / "data/weights" / TASK, root / "data/raw" / TASK
     (raw / "images").mkdir(parents=True)
     weights.mkdir(parents=True)
@@ -89,10 +88,9 @@ ALL = 2 * PHOTOS
 
 
 def edit(change):
-    path = Path("params.yaml")
-    params = yaml.safe_load(path.read_text())
+    params = read_params()
     change(params["tasks"][TASK])
-    path.write_text(yaml.safe_dump(params))
+    write_params(params)
 
 
 def test_nothing_changed(room):

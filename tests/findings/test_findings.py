@@ -16,7 +16,7 @@ from stages.augment import augment as room
 from stages.common.errors import UserError
 from stages.common.images import write_png
 from stages.common.metrics import Difference
-from stages.records.params import load
+from stages.params.merge import load
 from tests.conftest import REPO
 
 CLASSES = {"red": "Red", "blue": "Blue"}

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from stages.common import reuse
 from stages.common.predict import class_probabilities, outputs
 from stages.common.tables import read_table
 from stages.records.shards import Shards
+from tests.params_yaml import alone, complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
 TASK = "tone"
@@ -46,15 +46,13 @@ def build(root: Path, monkeypatch) -> None:
     root.mkdir(exist_ok=True)
     monkeypatch.chdir(root)
     monkeypatch.setattr(reuse, "FEW", 1000)  # photos: to start processes would take longer
-    params = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))
-    task = params["tasks"]["tone"] | {"classes": CLASSES}
+    task = complete()["tasks"]["tone"] | {"classes": CLASSES}
     task["collect"] |= {"path": "photos"}
     task["collect"]["sources"][0] |= {"people": 12, "photos": 2, "wild": 8, "size": 192}
     task["split"] |= {"test": 0.4}
     task["augment"] |= {"copies": 1, "size": 16}
-    params = {"weights": {"local": None, "download": False}, "tasks": {TASK: task}}
     Path("photos").mkdir()
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+    write_params(alone(TASK, task))
     shutil.copy(REPO / "forgotten.csv", "forgotten.csv")
     for stage in (weights, collect, extract, matte, split, augment):
         stage(TASK)

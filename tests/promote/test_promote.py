@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from stages.promote.__main__ import main
+from tests.params_yaml import read_params, write_params
 from tests.promote.mini import CLASSES, REPO, TASK, write, write_network
 
 FOLDER = Path("data/promote", TASK)
@@ -32,9 +33,9 @@ def roles():
 
 
 def edit_params(edit):
-    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    params = read_params()
     edit(params["tasks"][TASK])
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+    write_params(params)
 
 
 def edit_evaluation(edit):

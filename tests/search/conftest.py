@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
-from stages.records.params import Search, load
+from stages.params.merge import load
+from stages.records.params import Search
 from stages.records.shards import Shards
+from tests.params_yaml import complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {
@@ -71,11 +72,10 @@ class Stage:
         self.set(**changes)
 
     def set(self, **changes) -> None:
-        params = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))
+        params = complete()
         params["tasks"]["age"]["search"] |= SMALL | changes
         params["tasks"]["age"]["kind"] = self.kind
-        text = yaml.safe_dump(params, allow_unicode=True, sort_keys=False)
-        (self.path / "params.yaml").write_text(text, "utf-8")
+        write_params(params, self.path)
 
     def start(self, *command: str, cwd: Path | None = None, **environment) -> subprocess.Popen:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "KERAS"))}

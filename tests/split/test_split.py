@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from stages.common.images import write_png
 from stages.common.tables import read_table, write_table
 from stages.split.groups import groups
 from stages.split.split import PARTS, deal, leaks, refuse_leaks, split
+from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -273,10 +273,10 @@ def test_removed_photo_leaks_nothing():
 def test_command(tmp_path):
     """Photos that the matte kept are dealt out; copies stay together, go out of wild, and are set
     aside under two labels: each photo is in one of the two files."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = complete()
     task = next(iter(params["tasks"]))
     params["tasks"][task] |= {"classes": {"쿨톤": "cool", "웜톤": "warm"}, "bins": None}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True))
+    write_params(params, tmp_path)
     table = photos([*strangers({"쿨톤": 12, "웜톤": 12}), *strangers({"웜톤": 4}, "", "wild")])
     copies = {5: 4, 20: 2, 27: 13}  # within a class, under two labels, wild of the pool
     write_table(tmp_path / f"data/raw/{task}/manifest.csv", table)

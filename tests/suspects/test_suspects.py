@@ -11,6 +11,7 @@ from stages.common.images import write_png
 from stages.common.tables import read_table, write_table
 from stages.suspects.features import describe
 from stages.suspects.suspects import suspects
+from tests.params_yaml import shipped, write_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +73,7 @@ def test_command(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, picture.astype(np.uint8))
     write_table(tmp_path / "data/splits/age/splits.csv", table)
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text("utf-8"), "utf-8")
+    write_params(shipped(), tmp_path)
     subprocess.run(
         [sys.executable, "-m", "stages.suspects", "age"],
         cwd=tmp_path,
