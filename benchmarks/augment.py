@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -32,11 +32,16 @@ from stages.common.images import write_png
 if TYPE_CHECKING:  # the worker processes import this module, and not what only `augment` needs
     from stages.records.params import Augment
 
+T = TypeVar("T")
 ROUNDS = 5
 PHOTOS, COPIES = 901, 100  # the original job
 DRAWN = 40  # different cut-outs; files repeat them
 SLOW = 800  # pictures are enough to time the slow ways
-SETTINGS = (("64x64 RGB", 64, "rgb", 1500), ("200x200 grey", 200, "gray", 450))  # ..., photos
+Channels = Literal["rgb", "gray"]
+SETTINGS: tuple[tuple[str, int, Channels, int], ...] = (  # ..., photos
+    ("64x64 RGB", 64, "rgb", 1500),
+    ("200x200 grey", 200, "gray", 450),
+)
 ROOFLINE, FASTER = "roofline, 1 process", "roofline with our warp, 1 process"
 STAGE_1, STAGE_2 = "stage, 1 process", "stage, 2 processes"
 ORIGINAL = "ImageDataGenerator.flow, saving"
@@ -90,12 +95,20 @@ def main() -> None:
         )
 
 
-def settings(size: int, channels: str) -> "Augment":
+def settings(size: int, channels: Channels) -> "Augment":
     from stages.records.params import Augment
 
     return Augment(
-        **dict(copies=COPIES, size=size, channels=channels, background=(127, 127, 127)),
-        **dict(rotation=40, shift=0.2, shear=0.2, zoom=0.2, flip=True, seed=1),
+        copies=COPIES,
+        size=size,
+        channels=channels,
+        background=(127, 127, 127),
+        rotation=40,
+        shift=0.2,
+        shear=0.2,
+        zoom=0.2,
+        flip=True,
+        seed=1,
     )
 
 
@@ -147,7 +160,9 @@ def cutout(seed: int) -> np.ndarray:
 
 def roofline(pictures: np.ndarray, edge: int, photos: int, params: "Augment", folder: Path) -> int:
     """`edge`: how many pixels of repeated edge the warp's source has around it."""
-    wide = [cv2.copyMakeBorder(each, *[edge] * 4, cv2.BORDER_REPLICATE) for each in pictures]
+    wide = [
+        cv2.copyMakeBorder(each, edge, edge, edge, edge, cv2.BORDER_REPLICATE) for each in pictures
+    ]
     warps = [
         matrices(draw(f"{seed:016x}", COPIES, params), params.size) + [[0, 0, edge]] * 2
         for seed in range(DRAWN)
@@ -224,7 +239,7 @@ def keras_layers(pictures: np.ndarray) -> Callable[[], int]:
 def albumentations(pictures: np.ndarray) -> Callable[[], int]:
     """Raises ModuleNotFoundError where it is not installed: the pipeline has no use for it."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer version
-    import albumentations
+    import albumentations  # pyright: ignore[reportMissingImports]
 
     transform = albumentations.Compose(
         [
@@ -248,7 +263,7 @@ def albumentations(pictures: np.ndarray) -> Callable[[], int]:
     return run
 
 
-def in_fresh_process(function: Callable, *arguments: object) -> object:
+def in_fresh_process(function: Callable[..., T], *arguments: object) -> T:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
@@ -257,8 +272,8 @@ def peak(images: Path, photos: int, out: Path) -> tuple[float, float]:
     """MB at most in memory, of this process and of the largest worker, for `photos` photos."""
     stage(images, photos, settings(200, "gray"), out, 2)
     shutil.rmtree(out)
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return tuple(resource.getrusage(each).ru_maxrss / 1024 for each in who)
+    parent, worker = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return parent.ru_maxrss / 1024, worker.ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ PARTS = {"no face": lambda n: n == 0, "one face": lambda n: n == 1, "groups": la
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", type=Path, help="a folder, as weights.local; PHOTOS/weights")
     arguments = parser.parse_args()

@@ -45,7 +45,7 @@ def score(face: Portrait, weights: np.ndarray, constant: float) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     faces = portraits(parser.parse_args().photos)
     large = np.array([face.large for face in faces])

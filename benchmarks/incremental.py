@@ -47,7 +47,7 @@ sys.exit(code)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--new", type=int, default=10)
     parser.add_argument("--weights", type=Path, help="a folder, as weights.local; PHOTOS/weights")

@@ -56,6 +56,7 @@ def portraits(photos: Path, weights: Path | None = None) -> list[Portrait]:
         if faces := detector.detect(image):
             face = choose(faces, "largest", image.shape)
             mask = cv2.imread(str(masks[path.stem]), cv2.IMREAD_GRAYSCALE)
+            assert mask is not None, masks[path.stem]
             mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
             mask = crop(cv2.merge([mask] * 3), face, geometry)[..., 0]
             large = face.box[2] >= PORTRAIT * image.shape[1]
@@ -75,27 +76,32 @@ def boundary_f(alpha: np.ndarray, mask: np.ndarray) -> float:
     if not all(each.any() for each in outlines):
         return float(not any(each.any() for each in outlines))
     reach = NEAR * np.hypot(*mask.shape)
-    near = [
-        (cv2.distanceTransform(np.uint8(~b), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[a] <= reach).mean()
-        for a, b in (outlines, outlines[::-1])
-    ]
+    near = []
+    for a, b in (outlines, outlines[::-1]):
+        away = cv2.distanceTransform((~b).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        near.append((away[a] <= reach).mean())
     return float(2 * near[0] * near[1] / max(sum(near), 1e-9))
 
 
 def _outline(inside: np.ndarray) -> np.ndarray:
     """The inner pixels of a shape that touch its outside; the picture's edge is no outline."""
-    shrunk = cv2.erode(np.uint8(inside), np.ones((3, 3), np.uint8), borderValue=1)
+    shrunk = cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
     return inside & (shrunk == 0)
 
 
 PRISMA = Onnx(
-    **dict(file="prisma_nchw.onnx", size=256, mean=(0, 0, 0), std=(1, 1, 1)),
-    **dict(channel=0, activation="none", mirror=False),
+    file="prisma_nchw.onnx",
+    size=256,
+    mean=(0, 0, 0),
+    std=(1, 1, 1),
+    channel=0,
+    activation="none",
+    mirror=False,
 )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", type=Path, help="a folder, as weights.local; PHOTOS/weights")
     arguments = parser.parse_args()

@@ -62,6 +62,7 @@ def peak(way: str, root: Path) -> tuple[int, str]:
     command = [sys.executable, "-m", "benchmarks.memory", way, str(root)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, status, usage = os.wait4(process.pid, 0)
+    assert process.stderr is not None
     said = process.stderr.read().decode()
     code = os.waitstatus_to_exitcode(status)
     memory = usage.ru_maxrss >> 10

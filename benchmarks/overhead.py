@@ -108,8 +108,14 @@ def mlflow(root: Path) -> None:
                 environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
                 environment |= {"MLFLOW_TRACKING_URI": uri} if uri else {}
                 command = [sys.executable, "-m", "stages.search", "age"]
-                quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-                subprocess.run(command, cwd=root, env=environment, check=True, **quiet)
+                subprocess.run(
+                    command,
+                    cwd=root,
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
                 [scratch] = (root / ".search/age").iterdir()
                 epochs = attempts.read(scratch)[0]["epochs"][1:]  # the first one traces
                 seconds[place] += [epoch["seconds"] for epoch in epochs]
