@@ -31,7 +31,7 @@ class Weights(Section):
 
     local: Path | None = Field(
         description="A folder with downloaded weights, which is looked in first. An error message "
-        "that asks for a file names it. `null`: no such folder."
+        "that asks for a file says its name. `null`: no such folder."
     )
     download: bool = Field(description="`false`: never touch the network.")
 
@@ -191,7 +191,9 @@ class Augment(Section):
         description="Pictures of each training cut-out; the first one is the cut-out as it is."
     )
     size: int = Field(ge=16, le=512, description="Side of the network's input, pixels.")
-    channels: Literal["rgb", "gray"] = Field(description="The network's input: colours or grey.")
+    channels: Literal["rgb", "gray"] = Field(
+        description="Whether the network sees colours or grey."
+    )
     background: Literal["keep"] | tuple[Byte, Byte, Byte] = Field(
         description="The colour behind the cut-out, `[red, green, blue]`. `keep`: the photo's own "
         "background."
@@ -228,7 +230,7 @@ class Search(Section):
         "all copies."
     )
     objective: Literal["val_accuracy", "val_loss"] = Field(
-        description="What the best trial is best at. `kind: regression` needs `val_loss`."
+        description="The measure by which trials are compared. `kind: regression` needs `val_loss`."
     )
     tuner: Literal["greedy", "random", "bayesian", "hyperband"] = Field(
         description="AutoKeras' tuner, which proposes the networks."
@@ -249,19 +251,19 @@ class Search(Section):
     )
     final_fit: bool = Field(description="Train the winner once more, on train and val together.")
     workers: Positive = Field(description="Trials at a time, each in a process of its own.")
-    seed: Positive = Field(description="Of proposals, first weights and shuffling.")
+    seed: Positive = Field(
+        description="Another seed proposes other networks, draws other first weights and shuffles "
+        "otherwise."
+    )
 
 
 class Network(Section):
-    """One of the original team's networks and its budget.
-
-    VGG16 starts from ImageNet weights where they can be had, and the leaderboard says so.
-    """
+    """One of the original team's networks and its budget."""
 
     name: Literal["sorting_hat_cnn", "tone_vgg", "age_cnn", "age_vgg16", "idol_dnn"] = Field(
         description="Which network."
     )
-    epochs: Positive = Field(description="Epochs, all of them.")
+    epochs: Positive = Field(description="Epochs; there is no early stop.")
     batch_size: Positive = Field(description="Pictures in a training step.")
     samples_per_epoch: Positive | None = Field(description="See `search.samples_per_epoch`.")
 
@@ -273,9 +275,13 @@ class Baseline(Section):
         description="What a linear model sees: `hog`, directions of edges; `lab`, CIE Lab colours."
     )
     networks: tuple[Network, ...] = Field(
-        description="Networks to train, each with the keys below. `[]`: none."
+        description="The original team's networks to train, each with its budget. `[]`: none. "
+        "`age_vgg16` starts from ImageNet weights where they can be had, and the leaderboard says "
+        "so; `dvc repro -f baseline@age` looks for them again."
     )
-    seed: Positive = Field(description="Of first weights and shuffling.")
+    seed: Positive = Field(
+        description="Another seed draws other first weights and shuffles otherwise."
+    )
 
 
 class Evaluate(Section):
@@ -298,7 +304,7 @@ class Promote(Section):
     level: float = Field(
         ge=0.5,
         lt=1,
-        description="How sure it must be that there is a gain (paired bootstrap over groups).",
+        description="Confidence that there is a gain at all (paired bootstrap over groups).",
     )
     wild_margin: Share = Field(
         description="Balanced accuracy that may be lost against the champion on wild."
@@ -307,8 +313,8 @@ class Promote(Section):
     max_slice_gap: float = Field(
         gt=0,
         le=1,
-        description="A slice may lack so much accuracy against the other photos; it fails the gate "
-        "when it surely lacks more.",
+        description="Accuracy that a slice may lack against the other photos. The gate is failed "
+        "when a slice surely lacks more.",
     )
 
 
@@ -320,8 +326,8 @@ class Defaults(Section):
         "for example an exact age; the classes follow from `bins`."
     )
     bins: Bins | None = Field(
-        description="Class: `[first, last]` number, in order. A photo whose `value` is not in its "
-        "class's bin is set aside. `null`: the classes have no order."
+        description="For each class its `[first, last]` number, in the order of `classes`. A photo "
+        "whose `value` is not in its class's bin is set aside. `null`: the classes have no order."
     )
     extract: Extract
     matte: Matte
@@ -338,7 +344,8 @@ class Task(Defaults):
 
     title: str = Field(description="The task's name in the report.")
     classes: dict[str, str] = Field(
-        min_length=2, description="Name of the class's folder: name shown to people."
+        min_length=2,
+        description="For each class the name of its folder, and the name shown to people.",
     )
     collect: Collect
     weights: Weights

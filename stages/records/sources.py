@@ -36,9 +36,10 @@ def _expression(text: str) -> re.Pattern[str]:
 
 
 class Folder(Section):
-    """Your own photos: one sub-folder a class, and optionally `wild/` with the same sub-folders.
+    """Your own photos: a folder with one sub-folder a class, named as in `classes`.
 
-    The photos in `wild/` (other cameras, other days) are the final exam; nothing trains on them.
+    It may also hold `wild/` with the same sub-folders, for photos from other cameras and other
+    days. They are the final exam; nothing trains on them.
     """
 
     source: Literal["folder"]
@@ -181,13 +182,14 @@ class HuggingFace(Section):
     )
     labels: dict[str | int, str] | None = Field(
         None,
-        description="Value of the column `label`: class. Rows with another value are left out. "
+        description="For each value of the column `label` its class. Rows with another value are "
+        "left out. "
         "Give either `labels` or `bins`.",
     )
     bins: dict[str, tuple[float, float]] | None = Field(
         None,
-        description="Class: `[first, last]` number of the column `label`. The number is kept as "
-        "the photo's `value`.",
+        description="For each class its `[first, last]` number in the column `label`. The number "
+        "is kept as the photo's `value`.",
     )
     limit: Positive = Field(description="The first so many photos of each class.")
 
@@ -198,4 +200,5 @@ class HuggingFace(Section):
         return self
 
 
+SOURCES = (Folder, Synthetic, Urls, Commons, HuggingFace)
 Source = Annotated[Folder | Synthetic | Urls | Commons | HuggingFace, Field(discriminator="source")]

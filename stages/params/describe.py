@@ -1,0 +1,223 @@
+"""python -m stages.params.describe: docs/parameters.md, docs/params.schema.json (`make docs`)
+
+People read the first, editors the second. Both are made of the schema in stages/records, where what
+a key means is written once, in `Field(description=...)`.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic.json_schema import GenerateJsonSchema
+
+from stages.params.merge import File
+from stages.records.params import Defaults, Task
+from stages.records.sources import SOURCES
+
+Schema = dict[str, Any]  # of one value, as in https://json-schema.org
+PAGE, JSON_SCHEMA = Path("docs/parameters.md"), Path("docs/params.schema.json")
+NEEDED = "needed"  # in place of a default
+INTRODUCTION = """\
+<!-- Made by `make docs` from stages/records/params.py and sources.py. Edit those instead. -->
+# Parameters
+
+Everything that can be set is in `params.yaml`:
+
+```yaml
+weights: {local: null, download: true}   # for all tasks
+
+defaults:                                # for every task that does not say otherwise
+  kind: classification
+  search: {max_trials: 3, patience: 3, ...}
+  ...
+
+tasks:
+  age:
+    title: Age group
+    classes: {minor: 미성년층, young: 청년층, middle: 장년층, senior: 노년층}
+    collect:
+      path: photos/age
+      sources: [{source: folder}]
+    search: {max_trials: 10}             # patience is 3, as in defaults
+```
+
+- **A task says only what it does differently.** `title`, `classes` and `collect` are its own; all
+  else it may take from `defaults`, where every key must be. A mapping of the task is merged with
+  that of the defaults, key by key, at any depth. A list or a single value replaces the default as a
+  whole: `drop: [blur]`, not `drop` plus `blur`.
+- **An edit re-runs what it concerns.** The stage `params` writes the complete parameters of each
+  task to `data/params/<task>.yaml`, and every other stage depends on its sections of that file. So
+  `dvc repro` after an edit of a default runs the stages that read it, for the tasks that do not
+  override it. To see a task's parameters: `dvc repro params`, then open that file.
+- **Mistakes are refused.** An unknown key, a missing one or a value out of range stops `dvc repro`
+  before anything runs. All of them are named at once, where you wrote them.
+- **Trying a value:** `dvc exp run -S tasks.age.search.max_trials=10`, or, for every task that does
+  not override it, `dvc exp run -S defaults.search.patience=5`. A key that a task does not have yet
+  takes a plus: `-S +tasks.age.search.patience=5`.
+- **Editors** that know the YAML language server (VS Code with the YAML extension, Neovim, ...)
+  complete and check `params.yaml` by `docs/params.schema.json`.
+
+`auto` is resolved once, and DVC keeps the answer. After it fell back for want of a network (the log
+and the report say so), `dvc repro -f weights@age` looks again.
+
+In the tables below a default is that of `params.yaml`, or the one that a source has by itself;
+*needed* means that there is none. `quality.dark` is the key `dark` in the mapping `quality`;
+`networks[].name` is the key `name` of each entry of the list `networks`.
+"""
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title for each key, which would say `Max Trials` of `max_trials`."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
+class Row(NamedTuple):
+    key: str
+    values: str
+    default: str
+    meaning: str
+
+
+def main() -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    PAGE.write_text(page(content), encoding="utf-8")
+    JSON_SCHEMA.write_text(json_text(), encoding="utf-8")
+
+
+def json_text() -> str:
+    return json.dumps(json_schema(), ensure_ascii=False, indent=1) + "\n"
+
+
+def json_schema() -> Schema:
+    """Of params.yaml before the merge: a task's sections may leave any key out."""
+    schema = File.model_json_schema(schema_generator=_Untitled)
+    task = Task.model_json_schema(schema_generator=_Untitled)
+    schema["$defs"] |= task.pop("$defs")
+    del task["properties"]["weights"]
+    own = [key for key in task["properties"] if key not in Defaults.model_fields]
+    for key in Defaults.model_fields:
+        task["properties"][key] = _partial(task["properties"][key], schema["$defs"])
+    schema["properties"]["tasks"]["additionalProperties"] = task | {"required": own}
+    return schema
+
+
+def _partial(schema: Schema, defs: Schema) -> Schema:
+    schema = _resolved(schema, defs)
+    if "properties" not in schema:
+        return schema
+    keys = {key: _partial(value, defs) for key, value in schema["properties"].items()}
+    return {k: v for k, v in schema.items() if k != "required"} | {"properties": keys}
+
+
+def page(content: dict[str, Any]) -> str:
+    """docs/parameters.md; `content`: params.yaml's, whose defaults it shows."""
+    schema = json_schema()
+    defs = schema["$defs"]
+    keys = schema["properties"]["tasks"]["additionalProperties"]["properties"]
+    sections = {key: _resolved(value, defs) for key, value in keys.items()}
+    single = {key: sections.pop(key) for key in ("title", "classes", "kind", "bins")}
+    collect = sections.pop("collect")
+    defaults = content["defaults"]
+    parts = ["## Of a task", _table(single, defs, defaults)]
+    parts += _section("## collect", collect, defs, {})
+    parts += ["### Sources of photos", "An entry of `collect.sources` is one of these."]
+    for source in SOURCES:
+        about = source.model_json_schema(schema_generator=_Untitled)
+        name = about["properties"].pop("source")["const"]
+        parts += _section(f"#### source: {name}", about, about.get("$defs", {}), {})
+    for key, section in sections.items():
+        parts += _section(f"## {key}", section, defs, defaults[key])
+    weights = _resolved(schema["properties"]["weights"], defs)
+    parts += _section("## weights", weights, defs, content["weights"])
+    return "\n\n".join([INTRODUCTION.strip(), *parts]) + "\n"
+
+
+def _section(heading: str, schema: Schema, defs: Schema, defaults: dict[str, Any]) -> list[str]:
+    return [heading, schema["description"], _table(schema["properties"], defs, defaults)]
+
+
+def _table(keys: dict[str, Schema], defs: Schema, defaults: dict[str, Any]) -> str:
+    lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for row in _rows(keys, defs, defaults):
+        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _rows(
+    keys: dict[str, Schema], defs: Schema, defaults: dict[str, Any], prefix: str = ""
+) -> Iterator[Row]:
+    for key, value in keys.items():
+        schema = _resolved(value, defs)
+        default = defaults.get(key, schema.get("default", ...))
+        inner, name = _mapping(schema, defs, prefix + key)
+        if isinstance(default, dict):
+            yield Row(f"`{prefix}{key}`", "mapping", "see below", schema["description"])
+        else:
+            shown = NEEDED if default is ... else _yaml(default)
+            yield Row(f"`{prefix}{key}`", _values(schema, defs), shown, schema["description"])
+            default = {}
+        yield from _rows(inner, defs, default, f"{name}.")
+
+
+def _mapping(schema: Schema, defs: Schema, name: str) -> tuple[dict[str, Schema], str]:
+    """The keys and the name of the mapping that a value is, may be, or is a list of."""
+    options = [schema, *(_resolved(option, defs) for option in schema.get("anyOf", []))]
+    for option in options:
+        if "properties" in option:
+            return option["properties"], name
+        if "$ref" in option.get("items", {}):
+            return _mapping(_resolved(option["items"], defs), defs, f"{name}[]")
+    return {}, name
+
+
+def _resolved(schema: Schema, defs: Schema) -> Schema:
+    """Without `$ref`: what it refers to. A key's own description goes before its type's."""
+    own = dict(schema)
+    reference = own.pop("$ref", None)
+    return defs[reference.rpartition("/")[2]] | own if reference else schema
+
+
+def _yaml(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False)
+    return f"`{text.splitlines()[0]}`"  # without the `...` that ends a lone value
+
+
+def _values(schema: Schema, defs: Schema) -> str:
+    """What a value may be, in words."""
+    schema = _resolved(schema, defs)
+    if "anyOf" in schema:
+        return " or ".join(_values(option, defs) for option in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{each}`" for each in schema["enum"])
+    match schema.get("type"):
+        case "array" if "prefixItems" in schema:
+            each = {_values(item, defs) for item in schema["prefixItems"]}
+            return f"list of {len(schema['prefixItems'])}: {', '.join(each)}"
+        case "array":
+            return f"list of: {_values(schema['items'], defs)}"
+        case "boolean":
+            return "`true`, `false`"
+        case "null":
+            return "`null`"
+        case "string":
+            return "path" if schema.get("format") == "path" else "text"
+        case "integer" | "number" as kind:
+            return ", ".join([kind, *_range(schema)])
+    return "mapping"
+
+
+def _range(schema: Schema) -> Iterator[str]:
+    if "minimum" in schema and "maximum" in schema:
+        yield f"{schema['minimum']:g} to {schema['maximum']:g}"
+        return
+    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    yield from (f"{sign} {schema[name]:g}" for name, sign in words.items() if name in schema)
+
+
+if __name__ == "__main__":
+    main()
