@@ -19,53 +19,8 @@ from stages.records.sources import SOURCES
 Schema = dict[str, Any]  # of one value, as in https://json-schema.org
 PAGE, JSON_SCHEMA = Path("docs/parameters.md"), Path("docs/params.schema.json")
 NEEDED = "needed"  # in place of a default
-INTRODUCTION = """\
-<!-- Made by `make docs` from stages/records/params.py and sources.py. Edit those instead. -->
-# Parameters
-
-Everything that can be set is in `params.yaml`:
-
-```yaml
-weights: {local: null, download: true}   # for all tasks
-
-defaults:                                # for every task that does not say otherwise
-  kind: classification
-  search: {max_trials: 3, patience: 3, ...}
-  ...
-
-tasks:
-  age:
-    title: Age group
-    classes: {minor: 미성년층, young: 청년층, middle: 장년층, senior: 노년층}
-    collect:
-      path: photos/age
-      sources: [{source: folder}]
-    search: {max_trials: 10}             # patience is 3, as in defaults
-```
-
-- **A task says only what it does differently.** `title`, `classes` and `collect` are its own; all
-  else it may take from `defaults`, where every key must be. A mapping of the task is merged with
-  that of the defaults, key by key, at any depth. A list or a single value replaces the default as a
-  whole: `drop: [blur]`, not `drop` plus `blur`.
-- **An edit re-runs what it concerns.** The stage `params` writes the complete parameters of each
-  task to `data/params/<task>.yaml`, and every other stage depends on its sections of that file. So
-  `dvc repro` after an edit of a default runs the stages that read it, for the tasks that do not
-  override it. To see a task's parameters: `dvc repro params`, then open that file.
-- **Mistakes are refused.** An unknown key, a missing one or a value out of range stops `dvc repro`
-  before anything runs. All of them are named at once, where you wrote them.
-- **Trying a value:** `dvc exp run -S tasks.age.search.max_trials=10`, or, for every task that does
-  not override it, `dvc exp run -S defaults.search.patience=5`. A key that a task does not have yet
-  takes a plus: `-S +tasks.age.search.patience=5`.
-- **Editors** that know the YAML language server (VS Code with the YAML extension, Neovim, ...)
-  complete and check `params.yaml` by `docs/params.schema.json`.
-
-`auto` is resolved once, and DVC keeps the answer. After it fell back for want of a network (the log
-and the report say so), `dvc repro -f weights@age` looks again.
-
-In the tables below a default is that of `params.yaml`, or the one that a source has by itself;
-*needed* means that there is none. `quality.dark` is the key `dark` in the mapping `quality`;
-`networks[].name` is the key `name` of each entry of the list `networks`.
-"""
+INTRODUCTION = Path(__file__).with_name("introduction.md")
+NOTE = "<!-- Made by `make docs` from stages/params/introduction.md and stages/records. -->"
 
 
 class _Untitled(GenerateJsonSchema):
@@ -122,7 +77,8 @@ def page(content: dict[str, Any]) -> str:
     single = {key: sections.pop(key) for key in ("title", "classes", "kind", "bins")}
     collect = sections.pop("collect")
     defaults = content["defaults"]
-    parts = ["## Of a task", _table(single, defs, defaults)]
+    parts = [NOTE, INTRODUCTION.read_text(encoding="utf-8").strip()]
+    parts += ["## task", _table(single, defs, defaults)]
     parts += _section("## collect", collect, defs, {})
     parts += ["### Sources of photos", "An entry of `collect.sources` is one of these."]
     for source in SOURCES:
@@ -133,7 +89,7 @@ def page(content: dict[str, Any]) -> str:
         parts += _section(f"## {key}", section, defs, defaults[key])
     weights = _resolved(schema["properties"]["weights"], defs)
     parts += _section("## weights", weights, defs, content["weights"])
-    return "\n\n".join([INTRODUCTION.strip(), *parts]) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _section(heading: str, schema: Schema, defs: Schema, defaults: dict[str, Any]) -> list[str]:
@@ -192,14 +148,14 @@ def _values(schema: Schema, defs: Schema) -> str:
     schema = _resolved(schema, defs)
     if "anyOf" in schema:
         return " or ".join(_values(option, defs) for option in schema["anyOf"])
-    if "enum" in schema:
-        return ", ".join(f"`{each}`" for each in schema["enum"])
+    if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
+        return ", ".join(f"`{each}`" for each in choices)
     match schema.get("type"):
         case "array" if "prefixItems" in schema:
             each = {_values(item, defs) for item in schema["prefixItems"]}
             return f"list of {len(schema['prefixItems'])}: {', '.join(each)}"
         case "array":
-            return f"list of: {_values(schema['items'], defs)}"
+            return f"list of {_values(schema['items'], defs)}"
         case "boolean":
             return "`true`, `false`"
         case "null":

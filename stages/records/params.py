@@ -218,7 +218,8 @@ class Search(Section):
         "smaller one runs nothing."
     )
     max_minutes: Annotated[float, Field(gt=0)] | None = Field(
-        description="The search then ends with the best network so far, minutes. `null`: no limit."
+        description="Minutes after which the search ends with the best network so far. `null`: no "
+        "limit."
     )
     max_epochs: Positive = Field(description="Epochs of a trial, at most.")
     patience: Positive = Field(

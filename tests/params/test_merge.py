@@ -6,6 +6,7 @@ import yaml
 from stages.common.errors import UserError
 from stages.params.merge import load, merge, write
 from stages.records.params import read
+from stages.records.sources import HuggingFace
 from tests.params_yaml import REPO, alone, complete, shipped
 
 FULL = complete()
@@ -169,6 +170,7 @@ def test_what_is_written_is_what_is_read(saved, tmp_path):
     write(path, folder)
     assert read("pets", tmp_path) == load(path).tasks["pets"]
     [source] = read("pets", tmp_path).collect.sources
+    assert isinstance(source, HuggingFace)
     assert source.labels == labels
 
 
