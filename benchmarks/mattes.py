@@ -28,9 +28,10 @@ from stages.extract.haar import Haar
 from stages.extract.yunet import YuNet
 from stages.matte.matte import cut_out, load_session
 from stages.records.params import Onnx
+from stages.records.weights import WEIGHTS, Weights
+from stages.weights.choose import detector, segmenter
 from stages.weights.find import Places
 from stages.weights.known import SEGMENTERS, YUNET
-from stages.weights.resolve import resolve
 
 SIZE, FACE_WIDTH = 256, 0.5  # the crops that params.yaml asks for
 PORTRAIT = 0.12
@@ -139,8 +140,12 @@ def main() -> None:
 
 def prepare(name: str, onnx: Onnx | None, local: Path, folder: Path) -> object:
     """The session, as the stages `weights` and `matte` make it; never from the network."""
-    found = resolve("haar", name, Places(local, folder / "none", False), folder, onnx and onnx.file)
-    (folder / "weights.json").write_text(json.dumps(found))
+    places = Places(local, folder / "none", download=False)
+    found = Weights(
+        detector=detector("haar", places, folder),
+        segmenter=segmenter(name, places, folder, onnx.file if onnx else None),
+    )
+    WEIGHTS.write(folder, found)
     geometry = Geometry(SIZE, FACE_WIDTH)
     place = {"size": SIZE, "eyes": geometry.eyes.tolist()}
     (folder / "geometry.json").write_text(json.dumps(place))

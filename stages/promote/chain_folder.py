@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.common.files import new_file, write_json
 from stages.records.params import Task
+from stages.records.weights import WEIGHTS, Weights
 
 PICTURE = ("size", "channels", "background")  # of augment: what `prepare` reads
 
@@ -13,11 +14,21 @@ PICTURE = ("size", "channels", "background")  # of augment: what `prepare` reads
 def build(out: Path, task: str, params: Task, data: Path = Path("data")) -> None:
     """Put the search's winner and all that its answers depend on into the new folder `out`."""
     shutil.copytree(data / "search" / task, out)
-    shutil.copytree(data / "weights" / task, out / "weights")
+    copy_weights(data / "weights" / task, out / "weights")
     shutil.copy(data / "faces" / task / "geometry.json", out)
     for name in ("evaluation.json", "calibration.json"):
         shutil.copy(data / "evaluate" / task / name, out)
     write_json(out / "chain.json", settings(task, params))
+
+
+def copy_weights(source: Path, out: Path) -> None:
+    """Those of the detector and the segmenter: the network has its own in model.keras."""
+    found = WEIGHTS.read(source)
+    out.mkdir()
+    for weight in (found.detector, found.segmenter):
+        if weight.file:
+            shutil.copy(source / weight.file, out)
+    WEIGHTS.write(out, Weights(detector=found.detector, segmenter=found.segmenter))
 
 
 def keep_others(before: Path, out: Path, champion: Path | None) -> None:

@@ -245,7 +245,9 @@ class Search(Section):
     pretrained: bool = Field(
         description="Start `squeezenet`, `efficient`, `resnet` and `xception` from ImageNet "
         "weights. Those whose weights cannot be had are not tried, with one warning. `blocks: "
-        "auto` then has `squeezenet` too."
+        "auto` then has `squeezenet` too. The weights come from `weights.local` or are "
+        "downloaded; with `blocks: auto` only `squeezenet`'s 3 MB are downloaded, and the others "
+        "(16 to 94 MB) are used where `weights.local` has them."
     )
     max_parameters: Positive = Field(
         description="Networks with more weights than this are not trained."
@@ -268,6 +270,11 @@ class Network(Section):
     batch_size: Positive = Field(description="Pictures in a training step.")
     samples_per_epoch: Positive | None = Field(description="See `search.samples_per_epoch`.")
 
+    @property
+    def starts_from(self) -> str | None:
+        """The network whose ImageNet weights it wants, a key of `Weights.pretrained`."""
+        return "vgg16" if "vgg" in self.name else None
+
 
 class Baseline(Section):
     """Simpler systems that a search's winner must beat, besides naming the most frequent class."""
@@ -277,8 +284,8 @@ class Baseline(Section):
     )
     networks: tuple[Network, ...] = Field(
         description="The original team's networks to train, each with its budget. `[]`: none. "
-        "`age_vgg16` starts from ImageNet weights where they can be had, and the leaderboard says "
-        "so; `dvc repro -f baseline@age` looks for them again."
+        "`age_vgg16` and `tone_vgg` start from ImageNet weights where they can be had, and the "
+        "leaderboard says so; `dvc repro -f weights` looks for them again."
     )
     seed: Positive = Field(
         description="Another seed draws other first weights and shuffles otherwise."

@@ -19,7 +19,9 @@ class Weight(Record):
     note: str | None = None  # why another one is used instead, or why it is missing
 
 
-class Weights(Record):
+class Weights(Record, omit_defaults=True):
+    """weights.json; without `pretrained` where a task asks for none."""
+
     detector: Weight
     segmenter: Weight
     pretrained: dict[str, Weight] = {}  # ImageNet weights by the name of the network

@@ -1,31 +1,31 @@
 """python -m stages.weights age"""
 
-import json
 from pathlib import Path
 
 import pooch
 
 from stages.common.door import door
 from stages.common.files import new_folder
+from stages.records.folders import Folders
 from stages.records.params import read
+from stages.records.weights import WEIGHTS, Weights
+from stages.weights.choose import detector, segmenter
 from stages.weights.find import Places
-from stages.weights.resolve import resolve
+from stages.weights.pretrained import pretrained, wanted
 
 
 def main(task: str) -> None:
     params = read(task)
-    places = Places(
-        params.weights.local, Path(pooch.os_cache("face-automl")), params.weights.download
-    )
-    with new_folder(Path("data/weights") / task) as folder:
-        found = resolve(
-            params.extract.detector,
-            params.matte.session,
-            places,
-            folder,
-            params.matte.onnx and params.matte.onnx.file,
+    weights, onnx = params.weights, params.matte.onnx
+    places = Places(weights.local, Path(pooch.os_cache("face-automl")), weights.download)
+    imagenet = wanted(params.search, params.baseline.networks)
+    with new_folder(Folders(task).weights) as folder:
+        found = Weights(
+            detector=detector(params.extract.detector, places, folder),
+            segmenter=segmenter(params.matte.session, places, folder, onnx.file if onnx else None),
+            pretrained=pretrained(imagenet, places, folder),
         )
-        (folder / "weights.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        WEIGHTS.write(folder, found)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One file of weights: from the user's folder, the cache, or the network; never unchecked."""
 
-import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +9,12 @@ import pooch
 import requests
 
 from stages.common.errors import UserError
-from stages.weights.known import Weight
+from stages.common.files import sha256
+from stages.records.weights import Weight
+from stages.weights.known import Published
+
+# A file, and where it came from: "local folder" or "download"
+Found = tuple[Path, str]
 
 
 class Unavailable(Exception):
@@ -28,11 +33,6 @@ class Places:
     offline: str = ""  # why the network cannot be reached, once known: no waiting twice
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def in_local(file: str, places: Places) -> Path | None:
     """`file` in the user's folder, unchecked. Raises `UserError` if there is no such folder."""
     if places.local is None:
@@ -43,45 +43,57 @@ def in_local(file: str, places: Places) -> Path | None:
     return path if path.is_file() else None
 
 
-def find_local(weight: Weight, places: Places) -> Path | None:
-    """The weight in the user's folder. Raises `UserError` if its content is not the pinned one."""
-    path = in_local(weight.file, places)
-    if path and (found := sha256(path)) != weight.sha256:
+def find_local(wanted: Published, places: Places) -> Path | None:
+    """The file in the user's folder. Raises `UserError` if its content is not the published one."""
+    path = in_local(wanted.file, places)
+    if path and (found := _hash(path, wanted)) != wanted.hash:
+        kind, _, digits = found.partition(":")
         raise UserError(
-            f"{path} is not the file it is named after: its sha256 is {found}, "
-            f"expected {weight.sha256}. Download it again from {weight.url}, or take it away"
+            f"{path} is not the file it is named after: its {kind} is {digits}, expected "
+            f"{wanted.hash.removeprefix(f'{kind}:')}. Download it again from {wanted.url}, or "
+            "remove it"
         )
     return path
 
 
-def find(weight: Weight, places: Places) -> tuple[Path, str]:
-    """The checked file and where it came from: "local folder" or "download".
+def find(wanted: Published, places: Places) -> Found:
+    """The checked file and where it came from.
 
     Raises `Unavailable`, or `UserError` for a file of the right name and the wrong content.
     """
-    if path := find_local(weight, places):
+    if path := find_local(wanted, places):
         return path, "local folder"
-    cached = places.cache / weight.file
-    if cached.is_file() and sha256(cached) == weight.sha256:
+    cached = places.cache / wanted.file
+    if cached.is_file() and _hash(cached, wanted) == wanted.hash:
         return cached, "download"
     if not places.download:
         raise Unavailable("weights.download is false")
     if places.offline:
         raise Unavailable(places.offline)
-    url = f"{places.mirror}/{weight.file}" if places.mirror else weight.url
+    url = f"{places.mirror}/{wanted.file}" if places.mirror else wanted.url
+    get = pooch.HTTPDownloader(progressbar=True, timeout=places.timeout)
     try:
-        path = pooch.retrieve(
-            url,
-            f"sha256:{weight.sha256}",
-            weight.file,
-            places.cache,
-            downloader=pooch.HTTPDownloader(progressbar=True, timeout=places.timeout),
-        )
+        path = pooch.retrieve(url, wanted.hash, wanted.file, places.cache, downloader=get)
     except requests.HTTPError as error:
+        assert error.response is not None  # of this type because the server answered
         raise Unavailable(f"{url} answered {error.response.status_code}") from error
     except requests.RequestException as error:
         places.offline = f"no connection to {urlsplit(url).netloc} ({type(error).__name__})"
         raise Unavailable(places.offline) from error
     except ValueError as error:  # pooch has deleted what it had downloaded
-        raise Unavailable(f"{url} gave a file of another sha256 than the pinned one") from error
+        kind = wanted.hash.partition(":")[0]
+        raise Unavailable(f"{url} gave a file of another {kind} than the pinned one") from error
     return Path(path), "download"
+
+
+def keep(name: str, found: Found, folder: Path, note: str | None = None) -> Weight:
+    """Copy the file into `folder`; what weights.json says about it."""
+    path, source = found
+    shutil.copyfile(path, folder / path.name)
+    return Weight(name=name, file=path.name, sha256=sha256(path), source=source, note=note)
+
+
+def _hash(path: Path, like: Published) -> str:
+    """Of the same kind as the published one."""
+    kind = like.hash.partition(":")[0]
+    return f"{kind}:{pooch.file_hash(str(path), kind)}"

@@ -1,28 +1,39 @@
-"""The weights this project knows by name: file, address and pinned sha256."""
+"""The weights this project knows by name: file, address and published hash."""
 
 from dataclasses import dataclass
 
 ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models"
 REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0"
+SQUEEZENET = "https://github.com/rcmalli/keras-squeezenet/releases/download/v1.0"
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+HAAR = "haarcascade_frontalface_alt2.xml"  # in the package opencv-python-headless
 
 
 @dataclass(frozen=True)
-class Weight:
+class Published:
+    """A file of weights as its authors publish it."""
+
     file: str
     url: str
-    sha256: str
+    hash: str  # "sha256:<digits>" or "md5:<digits>", as pooch writes it
 
 
-def _yunet(edition: str, sha256: str) -> Weight:
+def _yunet(edition: str, sha256: str) -> Published:
     file = f"face_detection_yunet_{edition}.onnx"
-    return Weight(file, f"{ZOO}/face_detection_yunet/{file}", sha256)
+    return Published(file, f"{ZOO}/face_detection_yunet/{file}", f"sha256:{sha256}")
 
 
-def _rembg(name: str, sha256: str) -> Weight:
-    return Weight(f"{name}.onnx", f"{REMBG}/{name}.onnx", sha256)
+def _rembg(name: str, sha256: str) -> Published:
+    return Published(f"{name}.onnx", f"{REMBG}/{name}.onnx", f"sha256:{sha256}")
 
 
-# The same network twice, MIT licence; the newer file also loads in OpenCV 5. First come, first used
+def _keras(folder: str, file: str, md5: str) -> Published:
+    return Published(file, f"{folder}/{file}", f"md5:{md5}")
+
+
+# The same network twice, MIT licence; the newer file also loads in OpenCV 5. The first that can be
+# had is used.
 YUNET = (
     _yunet("2023mar", "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"),
     _yunet("2026may", "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"),
@@ -37,4 +48,34 @@ SEGMENTERS = {
         "silueta": "75da6c8d2f8096ec743d071951be73b4a8bc7b3e51d9a6625d63644f90ffeedb",
         "isnet-general-use": "60920e99c45464f2ba57bee2ad08c919a52bbf852739e96947fbb4358c0d964a",
     }.items()
+}
+
+# ImageNet weights of networks without their classifier. Of its own files Keras publishes the md5
+# alone (keras/src/applications); a test compares file, address and hash with the installed Keras.
+PRETRAINED = {
+    "squeezenet": Published(  # 3 MB
+        "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        f"{SQUEEZENET}/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "sha256:17154246284f555591549ac2c83e127abfbf4307dc4b0060fdaa2931d0fa38da",
+    ),
+    "efficient": _keras(  # EfficientNetB0, 16 MB
+        "https://storage.googleapis.com/keras-applications",
+        "efficientnetb0_notop.h5",
+        "50bc09e76180e00e4465e1a485ddc09d",
+    ),
+    "resnet": _keras(  # ResNet50V2, 94 MB
+        f"{KERAS}/resnet",
+        "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "fac2f116257151a9d068a22e544a4917",
+    ),
+    "xception": _keras(  # 84 MB
+        f"{KERAS}/xception",
+        "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "b0042744bf5b25fce3cb969f33bebb97",
+    ),
+    "vgg16": _keras(  # 59 MB
+        f"{KERAS}/vgg16",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "6d6bbae143d832006294945121d1f1fc",
+    ),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from stages.common.errors import UserError
-from stages.weights.find import Places, Unavailable, in_local
+from stages.weights.find import Found, Places, Unavailable, in_local
 from stages.weights.known import SEGMENTERS
 
 # They need a prompt or a model path, or give several masks a picture
@@ -28,7 +28,7 @@ def allowed() -> list[str]:
     )
 
 
-def find_rembg(name: str, places: Places) -> tuple[Path, str]:
+def find_rembg(name: str, places: Places) -> Found:
     """As `find.find`, for any of `allowed()`. A file in the user's folder is taken as it is."""
     from rembg.sessions import sessions
 

@@ -1,0 +1,179 @@
+"""Detector and segmenter: good, wrong, missing, refused and slow files of a loopback server."""
+
+import hashlib
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.common.files import sha256
+from stages.records.weights import WEIGHTS, Weight, Weights
+from stages.weights import choose, known
+from tests.weights.conftest import files, local_folder, places, published
+
+YUNET = b"pretend to be YuNet"
+U2NETP = b"pretend to be u2netp"
+
+
+@pytest.fixture(autouse=True)
+def pinned(monkeypatch):
+    """Pin the hashes of small stand-ins; names and addresses stay the real ones."""
+    yunet = published(known.YUNET[0], YUNET)
+    monkeypatch.setattr(choose, "YUNET", (yunet, known.YUNET[1]))
+    for name in ("u2netp", "u2net_human_seg"):
+        stand_in = published(known.SEGMENTERS[name], U2NETP)
+        monkeypatch.setitem(choose.SEGMENTERS, name, stand_in)
+
+
+def resolve(detector, session, where, out, onnx_file=None):
+    return Weights(
+        detector=choose.detector(detector, where, out),
+        segmenter=choose.segmenter(session, where, out, onnx_file),
+    )
+
+
+YUNET_FILE = known.YUNET[0].file
+YUNET_STEM = Path(YUNET_FILE).stem
+
+
+def test_good_download_is_kept_and_written_down(tmp_path, served, out):
+    folder, url = served
+    (folder / YUNET_FILE).write_bytes(YUNET)
+    (folder / "u2netp.onnx").write_bytes(U2NETP)
+    found = resolve("auto", "auto", places(tmp_path, url), out)
+    assert found.detector == Weight(
+        name="yunet",
+        file=YUNET_FILE,
+        sha256=hashlib.sha256(YUNET).hexdigest(),
+        source="download",
+        note=None,
+    )
+    assert (out / YUNET_FILE).read_bytes() == YUNET
+    assert (out / found.segmenter.file).read_bytes() == U2NETP
+
+
+def test_second_time_comes_from_the_cache_without_a_network(tmp_path, served, out):
+    folder, url = served
+    (folder / YUNET_FILE).write_bytes(YUNET)
+    resolve("yunet", "none", places(tmp_path, url), out)
+    again = places(tmp_path, "http://127.0.0.1:1", download=False)
+    assert resolve("yunet", "none", again, out).detector.name == "yunet"
+
+
+def test_wrong_bytes_are_refused_and_leave_nothing_behind(tmp_path, served, out):
+    folder, url = served
+    (folder / YUNET_FILE).write_bytes(b"something else")
+    with pytest.raises(UserError, match="another sha256"):
+        resolve("yunet", "none", places(tmp_path, url), out)
+    assert files(out) == []
+    assert files(tmp_path / "cache") == []
+
+
+def test_spoilt_cache_is_not_trusted(tmp_path, out):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / YUNET_FILE).write_bytes(b"cut sh")
+    with pytest.raises(UserError, match="weights.download is false"):
+        resolve("yunet", "none", places(tmp_path, download=False), out)
+
+
+def test_missing_on_the_server(tmp_path, served, out):
+    with pytest.raises(UserError, match=f"answered 404.*{YUNET_FILE}.*weights.local"):
+        resolve("yunet", "none", places(tmp_path, served[1]), out)
+
+
+def test_auto_falls_back_and_says_why(tmp_path, out, caplog):
+    refused = places(tmp_path, "http://127.0.0.1:1")
+    found = resolve("auto", "auto", refused, out)
+    assert found.detector.name == "haar"
+    assert found.detector.source == "opencv wheel"
+    assert found.detector.sha256 == sha256(out / found.detector.file)
+    assert found.segmenter.name == "grabcut"
+    assert "u2netp.onnx in weights.local" in found.segmenter.note
+    assert found.detector.note in caplog.text
+    assert found.segmenter.note in caplog.text
+    assert files(out) == [known.HAAR]
+    WEIGHTS.write(out, found)
+    assert WEIGHTS.read(out) == found
+
+
+@pytest.mark.parametrize(("detector", "session"), [("yunet", "none"), ("haar", "u2netp")])
+def test_explicit_choice_that_cannot_be_had_says_what_to_put_where(
+    tmp_path, out, detector, session
+):
+    with pytest.raises(UserError, match=r"Put (face_detection|u2netp).*weights\.local"):
+        resolve(detector, session, places(tmp_path, "http://127.0.0.1:1"), out)
+
+
+def test_silent_host_is_waited_for_once(tmp_path, out):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        start = time.monotonic()
+        found = resolve("auto", "auto", places(tmp_path, url, timeout=(1, 1)), out)
+    assert time.monotonic() - start < 2
+    assert (found.detector.name, found.segmenter.name) == ("haar", "grabcut")
+
+
+def test_download_false_never_touches_the_network(tmp_path, served, out):
+    folder, url = served
+    (folder / YUNET_FILE).write_bytes(YUNET)
+    found = resolve("auto", "none", places(tmp_path, url, download=False), out)
+    assert found.detector.name == "haar"
+    assert "weights.download is false" in found.detector.note
+
+
+def test_local_folder_comes_first(tmp_path, out):
+    local = local_folder(tmp_path, u2net_human_seg=U2NETP, **{YUNET_STEM: YUNET})
+    found = resolve("auto", "auto", places(tmp_path, local=local, download=False), out)
+    assert found.detector.source == found.segmenter.source == "local folder"
+    assert found.segmenter.name == "u2net_human_seg"
+    assert sha256(out / "u2net_human_seg.onnx") == found.segmenter.sha256
+
+
+def test_local_file_with_another_content_is_named_with_both_hashes(tmp_path, out):
+    local = local_folder(tmp_path, u2netp=b"not it")
+    with pytest.raises(UserError) as error:
+        resolve("haar", "auto", places(tmp_path, local=local), out)
+    for said in (str(local / "u2netp.onnx"), b"not it", U2NETP):
+        text = said if isinstance(said, str) else hashlib.sha256(said).hexdigest()
+        assert text in str(error.value)
+
+
+def test_local_folder_that_does_not_exist(tmp_path, out):
+    with pytest.raises(UserError, match="weights.local: .*nowhere is not a folder"):
+        resolve("auto", "none", places(tmp_path, local=tmp_path / "nowhere"), out)
+
+
+def test_name_that_rembg_does_not_know_lists_the_allowed(tmp_path, out):
+    with pytest.raises(UserError, match="'u2nett' is not known.*grabcut.*u2netp") as error:
+        resolve("haar", "u2nett", places(tmp_path), out)
+    assert "sam" not in str(error.value).split(": ")[-1].split(", ")
+
+
+def test_other_rembg_model_is_taken_from_the_local_folder(tmp_path, out):
+    local = local_folder(tmp_path, **{"birefnet-portrait": b"any bytes"})
+    where = places(tmp_path, local=local, download=False)
+    found = resolve("haar", "birefnet-portrait", where, out)
+    assert found.segmenter.file == "birefnet-portrait.onnx"
+    assert (out / "birefnet-portrait.onnx").read_bytes() == b"any bytes"
+
+
+def test_other_rembg_model_that_cannot_be_had(tmp_path, out):
+    with pytest.raises(UserError, match="Put birefnet-portrait.onnx in a folder"):
+        resolve("haar", "birefnet-portrait", places(tmp_path, download=False), out)
+
+
+def test_any_onnx_file_of_the_local_folder(tmp_path, out):
+    local = local_folder(tmp_path, mine=b"a network")
+    where = places(tmp_path, local=local, download=False)
+    found = resolve("haar", "onnx", where, out, "mine.onnx").segmenter
+    assert (found.name, found.file, found.source) == ("onnx", "mine.onnx", "local folder")
+    assert found.sha256 == sha256(out / "mine.onnx") == hashlib.sha256(b"a network").hexdigest()
+
+
+@pytest.mark.parametrize("local", [None, "empty"])
+def test_onnx_file_that_is_not_there(tmp_path, out, local):
+    where = places(tmp_path, local=local and local_folder(tmp_path))
+    with pytest.raises(UserError, match="matte.onnx.file: there is no mine.onnx in weights.local"):
+        resolve("haar", "onnx", where, out, "mine.onnx")
