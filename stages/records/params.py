@@ -134,8 +134,8 @@ class Matte(Section):
     session: str = Field(
         description="What cuts the person out: `u2netp`, `u2net_human_seg` or any other model of "
         "rembg; `onnx`: your own network, see `matte.onnx`; `grabcut`: no network, no download; "
-        "`none`: leave the background. `auto`: `u2netp` where its weights can be had, else "
-        "`grabcut`."
+        "`none`: leave the background. `auto`: `u2net_human_seg` where `weights.local` has it, "
+        "else `u2netp` where its weights can be had, else `grabcut`."
     )
     onnx: Onnx | None = Field(
         description="The network that `session: onnx` runs. `null`: there is none."

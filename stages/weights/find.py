@@ -1,7 +1,7 @@
 """One file of weights: from the user's folder, the cache, or the network; never unchecked."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +30,8 @@ class Places:
     download: bool
     mirror: str | None = None  # fetch <mirror>/<file> instead of each file's own address
     timeout: tuple[float, float] = (10, 60)  # seconds to connect; without a byte
-    offline: str = ""  # why the network cannot be reached, once known: no waiting twice
+    # host -> why it cannot be reached, once known: no waiting twice
+    offline: dict[str, str] = field(default_factory=dict)
 
 
 def in_local(file: str, places: Places) -> Path | None:
@@ -68,9 +69,10 @@ def find(wanted: Published, places: Places) -> Found:
         return cached, "download"
     if not places.download:
         raise Unavailable("weights.download is false")
-    if places.offline:
-        raise Unavailable(places.offline)
     url = f"{places.mirror}/{wanted.file}" if places.mirror else wanted.url
+    host = urlsplit(url).netloc
+    if host in places.offline:
+        raise Unavailable(places.offline[host])
     get = pooch.HTTPDownloader(progressbar=True, timeout=places.timeout)
     try:
         path = pooch.retrieve(url, wanted.hash, wanted.file, places.cache, downloader=get)
@@ -78,8 +80,8 @@ def find(wanted: Published, places: Places) -> Found:
         assert error.response is not None  # of this type because the server answered
         raise Unavailable(f"{url} answered {error.response.status_code}") from error
     except requests.RequestException as error:
-        places.offline = f"no connection to {urlsplit(url).netloc} ({type(error).__name__})"
-        raise Unavailable(places.offline) from error
+        places.offline[host] = f"no connection to {host} ({type(error).__name__})"
+        raise Unavailable(places.offline[host]) from error
     except ValueError as error:  # pooch has deleted what it had downloaded
         kind = wanted.hash.partition(":")[0]
         raise Unavailable(f"{url} gave a file of another {kind} than the pinned one") from error

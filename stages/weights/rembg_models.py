@@ -4,12 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
 from stages.common.errors import UserError
 from stages.weights.find import Found, Places, Unavailable, in_local
-from stages.weights.known import SEGMENTERS
+from stages.weights.known import REMBG, SEGMENTERS
 
 # They need a prompt or a model path, or give several masks a picture
 _NOT_FOR_PORTRAITS = {"sam", "u2net_cloth_seg", "u2net_custom", "dis_custom", "ben_custom"}
@@ -37,14 +38,15 @@ def find_rembg(name: str, places: Places) -> Found:
         raise UserError(f"matte.session: {name!r} is not known; use one of: {names}")
     if path := in_local(f"{name}.onnx", places):
         return path, "local folder"
+    host = urlsplit(REMBG).netloc  # rembg has its other models there, too
     with _rembg_home(places.cache):
         path = sessions[name].resolve_existing(f"{name}.onnx")
         if path:
             return Path(path), "download"
         if not places.download:
             raise Unavailable("weights.download is false")
-        if places.offline:
-            raise Unavailable(places.offline)
+        if host in places.offline:
+            raise Unavailable(places.offline[host])
         try:
             return Path(sessions[name].download_models()), "download"
         except (requests.RequestException, ValueError) as error:

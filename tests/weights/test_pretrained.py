@@ -146,6 +146,15 @@ def test_what_cannot_be_had_says_why_and_what_to_do(pinned, tmp_path, out, downl
         assert said in found.note
 
 
+def test_one_host_that_cannot_be_reached_says_nothing_about_another(pinned, tmp_path, served, out):
+    folder, url = served
+    (folder / PRETRAINED["vgg16"].file).write_bytes(CONTENT)
+    where = places(tmp_path, "http://127.0.0.1:1")
+    assert pretrained({"squeezenet": True}, where, out)["squeezenet"].file is None
+    where.mirror = url
+    assert pretrained({"vgg16": True}, where, out)["vgg16"].source == "download"
+
+
 def test_keras_cache_is_never_looked_into(pinned, tmp_path, out, monkeypatch):
     home = tmp_path / "keras"
     (home / "models").mkdir(parents=True)
