@@ -183,8 +183,8 @@ class Augment(Section):
     """The pictures that networks are trained on.
 
     `rotation` to `flip` are those of Keras' `ImageDataGenerator`. The original team's 40, 0.2, 0.2
-    and 0.2 scatter faces whose eyes have been levelled: with the defaults val log loss was lower on
-    real `tone` (0.35 against 0.47) and on drawn `age` and `harry`, and alike on real `age`.
+    and 0.2 scatter faces whose eyes have been levelled. [The defaults validate
+    better](numbers.md#augmentation).
     """
 
     copies: Positive = Field(
