@@ -26,7 +26,9 @@ from stages.extract.quality import flags as face_flags
 from stages.extract.quality import measure
 from stages.matte.matte import NOTHING_LEFT, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
+from stages.records.calibration import CALIBRATION
 from stages.records.params import CutoutQuality, FaceQuality, Onnx
+from stages.records.shards import InMemory
 
 UNSURE = "unsure"
 # Flags of faces.csv and mattes.csv, in words for whoever sent the photo
@@ -66,7 +68,7 @@ class Chain:
         try:
             self.settings = read_json(folder / "chain.json")
             self.titles = read_json(folder / "classes.json")
-            self._calibration = read_json(folder / "calibration.json")
+            self._calibration = CALIBRATION.read(folder)
             extract, matte = self.settings["extract"], self.settings["matte"]
             self._which = extract["face"]
             self._geometry = Geometry(extract["size"], extract["face_width"])
@@ -109,7 +111,7 @@ class Chain:
         if coverage < NOTHING_LEFT:
             reason = "almost nothing left of the person"
             return Answer(box=box, warnings=warnings, reason=reason)
-        raw = outputs(self._model, _Picture(prepare(cutout, self._picture)))
+        raw = outputs(self._model, InMemory(prepare(cutout, self._picture)[None]))
         probabilities = class_probabilities(raw, self._calibration)[0]
         best = int(probabilities.argmax())
         label, title = list(self.titles.items())[best]
@@ -140,16 +142,3 @@ class Chain:
         if count > 1:
             words.append(f"{count} faces; the answer is about the {self._which} one")
         return tuple(words)
-
-
-class _Picture:
-    """One picture, (H, W, C) `uint8`, as `stages.common.predict` reads a part's pictures."""
-
-    def __init__(self, picture: np.ndarray) -> None:
-        self._picture = picture
-
-    def __len__(self) -> int:
-        return 1
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        return self._picture[None]

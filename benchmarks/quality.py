@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from stages.records.calibration import Temperature
 from stages.records.shards import Shards
 from tests.params_yaml import complete, write_params
 
-UNCALIBRATED = {"kind": "classification", "temperature": 1}  # which changes no answer
+UNCALIBRATED = Temperature(1)  # which changes no answer
 
 
 def main() -> None:

@@ -1,16 +1,12 @@
-"""From a saved network to class probabilities, for a part's pictures or one photo.
-
-What turns one into the other is a task's `calibration`, the content of its calibration.json:
-{"kind": "classification", "temperature": 1.3} or
-{"kind": "regression", "sigma": 7.9, "bins": {"minor": [0, 18], ...}}.
-"""
+"""From a saved network to class probabilities, for a part's pictures or for one photo."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.records.shards import Shards
+from stages.records.calibration import Calibration, Sigma
+from stages.records.shards import Pictures
 
 if TYPE_CHECKING:
     import keras
@@ -18,40 +14,43 @@ if TYPE_CHECKING:
 BATCH = 256
 
 
-def outputs(model: "keras.Model", shards: Shards) -> np.ndarray:
-    """What the network says of all N pictures in order, float32: (N, K) probabilities, (N, 1) of
-    the second of two classes, or (N, 1) numbers of a regression."""
+def outputs(model: "keras.Model", pictures: Pictures) -> np.ndarray:
+    """What the network answers to N pictures, in order, as float32.
+
+    Shape (N, K): probabilities of K classes. Shape (N, 1): the probability of the second of two
+    classes, or the number of a regression.
+    """
     batches = [
-        model.predict_on_batch(shards.read(np.arange(start, min(start + BATCH, len(shards)))))
-        for start in range(0, len(shards), BATCH)
+        model.predict_on_batch(pictures.read(np.arange(start, min(start + BATCH, len(pictures)))))
+        for start in range(0, len(pictures), BATCH)
     ]
     return np.concatenate(batches) if batches else np.empty((0, model.output_shape[-1]), np.float32)
 
 
-def class_probabilities(outputs: np.ndarray, calibration: dict[str, Any]) -> np.ndarray:
-    """A network's `outputs`, (N, K) or (N, 1) -> float64 (N, K), rows sum to 1.
+def class_probabilities(outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Turn a network's `outputs`, (N, K) or (N, 1), into float64 (N, K) whose rows sum to 1.
 
-    Classification: softmax(log p / temperature) (Guo et al. 2017,
-    https://arxiv.org/abs/1706.04599). Regression: the mass of a normal distribution around the
-    number, of standard deviation sigma, between the edges of the classes' bins. The answer is the
-    class with the most mass, whichever kind it is.
+    A classification's probabilities are softmax(log p / temperature) (Guo et al. 2017,
+    https://arxiv.org/abs/1706.04599). A regression's number is the mean of a normal distribution;
+    a class has the probability mass between the edges of its bin. Either way the answer is the
+    class with the highest probability.
     """
-    if calibration["kind"] == "regression":
+    if isinstance(calibration, Sigma):
         from scipy.stats import norm
 
-        edges = bin_edges(calibration["bins"])
-        below = norm.cdf((edges[None] - outputs.astype(np.float64)) / calibration["sigma"])
+        edges = bin_edges(calibration.bins)
+        below = norm.cdf((edges[None] - outputs.astype(np.float64)) / calibration.sigma)
         return np.diff(below, axis=1)
     if outputs.shape[1] == 1:
         outputs = np.hstack([1 - outputs, outputs])
     from scipy.special import softmax
 
-    # A float32 so close to 1 is 1: how unlikely the rest was is not known any better than this.
+    # float32 cannot tell probabilities this close to 0 from 0, so their logarithm has a floor.
     known = np.maximum(outputs.astype(np.float64), np.finfo(np.float32).eps)
-    return softmax(np.log(known) / calibration["temperature"], axis=1)
+    return softmax(np.log(known) / calibration.temperature, axis=1)
 
 
 def bin_edges(bins: dict[str, tuple[float, float]]) -> np.ndarray:
-    """(K + 1,) float: the middle of the gap between two bins; the outer ones have no end."""
+    """float (K + 1,): the middle of each gap between two bins, between minus and plus infinity."""
     between = [(a[1] + b[0]) / 2 for a, b in pairwise(bins.values())]
     return np.array([-np.inf, *between, np.inf])

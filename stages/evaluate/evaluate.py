@@ -1,15 +1,11 @@
 """How good a network's answers are, how sure one can be of that, and what chance would reach."""
 
-import math
-from typing import Any
-
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from stages.common.metrics import BINS, intervals, scores, share_interval
+from stages.records.evaluation import ClassScores, Coverage, Exam, Headline, ReliabilityBin
 
 COVERAGES = 50  # points of the accuracy-against-coverage curve
-MEASURED = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "brier", "ece")
 
 
 def evaluate(
@@ -22,130 +18,141 @@ def evaluate(
     unsure_below: float = 0.0,
     values: np.ndarray | None = None,
     predicted_values: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> Exam:
     """Measure `probabilities`, float (N, K), against `labels`, int (N,) in 0..K-1.
 
-    `groups`, (N,): photos of one group stand and fall together in all intervals, which are 95 %.
-    `ordered`: the classes are. `values` and `predicted_values`, float (N,): of a regression; its
-    `mae` is None where a photo's number is not known (NaN).
+    `groups`, (N,): photos of one group are resampled together in all intervals, which are 95 %.
+    `ordered`: the classes have an order. `values` and `predicted_values`, float (N,): the true and
+    the estimated numbers of a regression. `mae` needs every photo's number (none is NaN).
 
-    The result goes into JSON as it is. Beside `stages.common.metrics.scores` and their `intervals`
-    it has `accuracy_low` and `accuracy_high`; `baseline_accuracy`: what answering the part's most
-    frequent class every time would reach; `reliability`, `coverage` and `unsure` (see the functions
-    of these names). `confusion[i][j]` counts pictures of class i called class j. What cannot be
-    measured (no picture of a class, or none at all) is None, and `note` says why.
+    What cannot be measured (no picture of a class, or none at all) is None, and `note` says why.
+    `slices` and `explanations` are left empty.
     """
-    n, k = len(labels), len(classes)
-    known = values is not None and n > 0 and not np.isnan(values).any()
-    numbers = {"values": values, "predicted_values": predicted_values} if known else {}
-    optional = {"qwk": None, "group_error": None} if ordered else {}
-    optional |= {"mae": None} if values is not None else {}
-    if not n:
-        return {
-            "n": 0,
-            "groups": 0,
-            **dict.fromkeys((*MEASURED, "accuracy_low", "accuracy_high", "baseline_accuracy")),
-            **optional,
-            "intervals": {},
-            "per_class": {name: _ratios(None, None, None) | {"support": 0} for name in classes},
-            "confusion": [[0] * k for _ in classes],
-            "reliability": [],
-            "coverage": [],
-            "unsure": unsure(np.empty(0), np.empty(0), groups, unsure_below),
-            "note": "this part has no pictures",
-        }
-
-    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    n, predicted, confidence = len(labels), probabilities.argmax(1), probabilities.max(1)
     right = predicted == labels
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=range(k), zero_division=np.nan
-    )
-    absent = [name for name, count in zip(classes, support, strict=True) if not count]
+    confusion = np.zeros((len(classes), len(classes)), int)
+    np.add.at(confusion, (labels, predicted), 1)
+    support = confusion.sum(1)
+    numbers = {}
+    if values is not None and n and not np.isnan(values).any():
+        numbers = {"values": values, "predicted_values": predicted_values}
     spread = intervals(labels, probabilities, groups, ordered=ordered, **numbers)
-    low, high = spread["accuracy"]
-    return {
-        "n": n,
-        "groups": len(np.unique(groups)),
-        **optional,
+    low, high = spread.get("accuracy", (None, None))
+    return Exam(
+        n=n,
+        groups=len(np.unique(groups)),
         **scores(labels, probabilities, ordered=ordered, **numbers),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "baseline_accuracy": int(support.max()) / n,
-        "intervals": {name: list(pair) for name, pair in spread.items()},
-        "per_class": {
-            name: _ratios(*ratios) | {"support": int(count)}
-            for name, *ratios, count in zip(classes, precision, recall, f1, support, strict=True)
-        },
-        "confusion": confusion_matrix(labels, predicted, labels=range(k)).tolist(),
-        "reliability": reliability(confidence, right),
-        "coverage": coverage(confidence, right),
-        "unsure": unsure(confidence, right, groups, unsure_below),
-        "note": f"this part has no pictures of {', '.join(absent)}" if absent else None,
-    }
+        accuracy_low=low,
+        accuracy_high=high,
+        baseline_accuracy=int(support.max()) / n if n else None,
+        intervals=spread,
+        per_class=dict(zip(classes, _per_class(confusion), strict=True)),
+        confusion=confusion.tolist(),
+        reliability=reliability(confidence, right),
+        coverage=coverage(confidence, right),
+        unsure=unsure(confidence, right, groups, unsure_below),
+        note=_note([name for name, count in zip(classes, support, strict=True) if not count], n),
+        slices=[],
+        explanations=None,
+    )
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """The bins of the expected calibration error that have photos: mean confidence, accuracy, n."""
+def reliability(confidence: np.ndarray, right: np.ndarray) -> list[ReliabilityBin]:
+    """Of the bins of the expected calibration error, those that have photos."""
     number = np.clip((confidence * BINS).astype(int), 0, BINS - 1)
     return [
-        {
-            "confidence": float(confidence[number == bin].mean()),
-            "accuracy": float(right[number == bin].mean()),
-            "n": int((number == bin).sum()),
-        }
+        ReliabilityBin(
+            confidence=float(confidence[number == bin].mean()),
+            accuracy=float(right[number == bin].mean()),
+            n=int((number == bin).sum()),
+        )
         for bin in np.unique(number)
     ]
 
 
-def coverage(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """The accuracy of what is answered when only confidence from `threshold` on is: from all photos
-    down to the surest tenth (El-Yaniv and Wiener 2010, "the risk-coverage curve")."""
+def coverage(confidence: np.ndarray, right: np.ndarray) -> list[Coverage]:
+    """The accuracy of the answers whose confidence is `threshold` or more, for thresholds that keep
+    from all photos down to the surest tenth (El-Yaniv and Wiener 2010, the risk-coverage curve).
+    """
     n = len(confidence)
     falling = np.sort(confidence)[::-1]
     counts = np.linspace(n, max(1, n / 10), min(n, COVERAGES)).round().astype(int)
-    return [_answered(confidence, right, t)[0] for t in np.unique(falling[counts - 1])]
+    return [_answered(confidence, right, each) for each in np.unique(falling[counts - 1])]
 
 
 def unsure(
     confidence: np.ndarray, right: np.ndarray, groups: np.ndarray, threshold: float
-) -> dict[str, Any]:
-    """What remains when answers below `threshold` are "unsure": coverage, and accuracy with its
-    interval."""
-    row, answered = _answered(confidence, right, threshold)
-    low, high = share_interval(right[answered], groups[answered]) if row["n"] else (None, None)
-    return row | {"low": low, "high": high}
+) -> Coverage:
+    """What remains when answers below `threshold` are "unsure", with the accuracy's interval."""
+    answered = confidence >= threshold
+    interval = share_interval(right[answered], groups[answered]) if answered.any() else None
+    return _answered(confidence, right, threshold, interval)
+
+
+def headline(exam: Exam) -> Headline:
+    """The few numbers of an exam that `dvc metrics show` prints."""
+    low, high = exam.intervals.get("balanced_accuracy", (None, None))
+    return Headline(
+        n=exam.n,
+        accuracy=_short(exam.accuracy),
+        accuracy_low=_short(exam.accuracy_low),
+        accuracy_high=_short(exam.accuracy_high),
+        balanced_accuracy=_short(exam.balanced_accuracy),
+        balanced_accuracy_low=_short(low),
+        balanced_accuracy_high=_short(high),
+        baseline_accuracy=_short(exam.baseline_accuracy),
+        macro_f1=_short(exam.macro_f1),
+        log_loss=_short(exam.log_loss),
+        ece=_short(exam.ece),
+        qwk=_short(exam.qwk),
+        group_error=_short(exam.group_error),
+        mae=_short(exam.mae),
+        unsure_coverage=_short(exam.unsure.coverage),
+        unsure_accuracy=_short(exam.unsure.accuracy),
+        recall={name: _short(each.recall) for name, each in exam.per_class.items()},
+    )
 
 
 def _answered(
-    confidence: np.ndarray, right: np.ndarray, threshold: float
-) -> tuple[dict[str, Any], np.ndarray]:
+    confidence: np.ndarray,
+    right: np.ndarray,
+    threshold: float,
+    interval: tuple[float, float] | None = None,
+) -> Coverage:
     answered = confidence >= threshold
-    return {
-        "threshold": float(threshold),
-        "coverage": float(answered.mean()) if len(answered) else None,
-        "accuracy": float(right[answered].mean()) if answered.any() else None,
-        "n": int(answered.sum()),
-    }, answered
+    low, high = interval or (None, None)
+    return Coverage(
+        threshold=float(threshold),
+        coverage=float(answered.mean()) if len(answered) else None,
+        accuracy=float(right[answered].mean()) if answered.any() else None,
+        n=int(answered.sum()),
+        low=low,
+        high=high,
+    )
 
 
-def headline(result: dict[str, Any]) -> dict[str, Any]:
-    """The few numbers of an `evaluate` result that `dvc metrics show` prints."""
-    shown: dict[str, Any] = {"n": result["n"]}
-    for name in ("accuracy", "balanced_accuracy"):
-        low, high = result["intervals"].get(name, (None, None))
-        shown |= {name: result[name], f"{name}_low": low, f"{name}_high": high}
-    for name in ("baseline_accuracy", "macro_f1", "log_loss", "ece", "qwk", "group_error", "mae"):
-        if name in result:
-            shown[name] = result[name]
-    shown |= {f"unsure_{name}": result["unsure"][name] for name in ("coverage", "accuracy")}
-    recall = {name: _short(values["recall"]) for name, values in result["per_class"].items()}
-    return {name: _short(value) for name, value in shown.items()} | {"recall": recall}
+def _per_class(confusion: np.ndarray) -> list[ClassScores]:
+    found = zip(confusion.diagonal(), confusion.sum(0), confusion.sum(1), strict=True)
+    return [
+        ClassScores(
+            precision=_ratio(hits, called),
+            recall=_ratio(hits, support),
+            f1=_ratio(2 * hits, called + support),
+            support=int(support),
+        )
+        for hits, called, support in found
+    ]
 
 
-def _ratios(*values: float | None) -> dict[str, float | None]:
-    known = [None if v is None or math.isnan(v) else float(v) for v in values]
-    return dict(zip(("precision", "recall", "f1"), known, strict=True))
+def _note(absent: list[str], n: int) -> str | None:
+    if not n:
+        return "this part has no pictures"
+    return f"this part has no pictures of {', '.join(absent)}" if absent else None
+
+
+def _ratio(a: int, b: int) -> float | None:
+    return float(a / b) if b else None
 
 
 def _short(value: float | None) -> float | None:
-    return round(value, 4) if isinstance(value, float) else value
+    return None if value is None else round(value, 4)

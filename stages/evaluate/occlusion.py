@@ -1,9 +1,9 @@
-"""What an answer rests on, by covering a patch of the picture at a time.
+"""What an answer rests on: occlusion maps, made by covering one patch of the picture at a time.
 
-Zeiler and Fergus 2014 (https://arxiv.org/abs/1311.2901) cover patches in grey. On cut-outs before a
-grey background that would find that the background never matters, whatever the network does. So a
-patch shows what is there on the average picture instead: it takes away what is particular to this
-one, be it of the person or of what lies behind, and adds no edges of its own.
+Zeiler and Fergus 2014 (https://arxiv.org/abs/1311.2901) cover patches in grey. Our cut-outs have a
+grey background, so a grey patch would find that the background never matters, whatever the network
+does. A patch shows the average picture instead: that removes what is particular to this picture,
+on the person and behind, and adds no edges of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -16,38 +16,39 @@ from stages.common.parallel import progress
 if TYPE_CHECKING:
     import keras
 
-CELLS = 8  # patches begin at each cell of a grid of 8 x 8, ...
-PATCH = 2  # ... and cover 2 x 2 of them
+CELLS = 8  # a patch begins at each cell of a grid of 8 x 8
+PATCH = 2  # a patch covers 2 x 2 cells
 
 
 def average(pictures: np.ndarray) -> np.ndarray:
-    """What covers a patch: the mean of uint8 (N, H, W, C), uint8 (H, W, C)."""
+    """The mean picture, uint8 (H, W, C), of uint8 (N, H, W, C)."""
     return pictures.mean(0).round().astype(np.uint8)
 
 
 def maps(
     model: "keras.Model", pictures: np.ndarray, cover: np.ndarray, *, regression: bool, desc: str
 ) -> np.ndarray:
-    """Of each of `pictures`, uint8 (N, H, W, C), how much its answer rests on each pixel: float32
-    (N, H, W), at least 0, sum 1; or 0 everywhere where nothing matters.
+    """How much each answer to `pictures`, uint8 (N, H, W, C), rests on each pixel.
 
-    A patch matters by as much as the log odds of the answered class fall when `cover`, uint8
-    (H, W, C), is shown there instead (Robnik-Sikonja and Kononenko 2008, "weight of evidence");
-    in a `regression`, by as much as the number changes.
+    float32 (N, H, W), at least 0. Each map sums to 1, or to 0 if no patch changes the answer.
+
+    A patch counts as much as the log odds of the answered class fall when `cover`, uint8 (H, W, C),
+    replaces it (Robnik-Sikonja and Kononenko 2008, "weight of evidence"); in a `regression`, as
+    much as the number changes.
     """
     windows = patches(cover.shape[:2])
     over_pixel = windows.sum(0)
     found = np.zeros((len(pictures), *cover.shape[:2]), np.float32)
-    for map, picture in zip(found, progress(pictures, desc=desc, total=len(pictures)), strict=True):
+    for number, picture in enumerate(progress(pictures, desc=desc, total=len(pictures))):
         covered = np.where(windows[..., None], cover, picture)
-        said = np.asarray(model.predict_on_batch(np.concatenate([picture[None], covered])))
-        map[:] = np.tensordot(_fall(said, regression), windows, 1) / over_pixel
-        map /= map.sum() or 1
+        answers = np.asarray(model.predict_on_batch(np.concatenate([picture[None], covered])))
+        found[number] = np.tensordot(_fall(answers, regression), windows, 1) / over_pixel
+        found[number] /= found[number].sum() or 1
     return found
 
 
 def patches(shape: tuple[int, int]) -> np.ndarray:
-    """bool (P, H, W): where each of the overlapping patches lies. Together they cover all."""
+    """bool (P, H, W): the place of each patch. They overlap, and together cover all pixels."""
     edges = [np.linspace(0, length, CELLS + 1).round().astype(int) for length in shape]
     found = []
     for top in range(1 - PATCH, CELLS):
@@ -62,23 +63,27 @@ def patches(shape: tuple[int, int]) -> np.ndarray:
     return np.stack(found)
 
 
-def _fall(said: np.ndarray, regression: bool) -> np.ndarray:
-    """float (P,): what each patch takes away. `said`: (1 + P, K or 1), of the whole picture
-    first."""
+def _fall(answers: np.ndarray, regression: bool) -> np.ndarray:
+    """float (P,): how much covering each patch weakens the answer.
+
+    `answers`: (1 + P, K or 1), to the whole picture first.
+    """
     if regression:
-        return np.abs(said[1:, 0] - said[0, 0])
-    if said.shape[1] == 1:
-        said = np.hstack([1 - said, said])
-    answer = said[0].argmax()
-    others = np.delete(said, answer, axis=1).sum(1)
+        return np.abs(answers[1:, 0] - answers[0, 0])
+    if answers.shape[1] == 1:
+        answers = np.hstack([1 - answers, answers])
+    best = answers[0].argmax()
+    others = np.delete(answers, best, axis=1).sum(1)
     smallest = np.finfo(np.float32).eps
-    odds = np.log(np.maximum(said[:, answer], smallest)) - np.log(np.maximum(others, smallest))
+    odds = np.log(np.maximum(answers[:, best], smallest)) - np.log(np.maximum(others, smallest))
     return np.maximum(odds[0] - odds[1:], 0)
 
 
 def inside(maps: np.ndarray, persons: np.ndarray) -> np.ndarray:
-    """float (N,): the share of each map that lies on the person. `persons`: float (N, H, W) in
-    0..1. NaN where the map is 0 everywhere."""
+    """float (N,): the share of each map that lies on the person; NaN where the map sums to 0.
+
+    `persons`: float (N, H, W) in 0..1.
+    """
     total = maps.sum((1, 2))
     return np.divide(
         (maps * persons).sum((1, 2)), total, np.full(len(maps), np.nan), where=total > 0
@@ -86,7 +91,7 @@ def inside(maps: np.ndarray, persons: np.ndarray) -> np.ndarray:
 
 
 def person(alpha: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A cut-out's alpha, uint8 (h, w), as float32 (H, W) in 0..1, the network's size."""
+    """A cut-out's alpha, uint8 (h, w), as float32 in 0..1 at the network's `shape` (H, W)."""
     return cv2.resize(alpha, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 

@@ -1,14 +1,15 @@
-"""Who is answered worse: the accuracy of parts of a part, and the gap to the rest of it."""
-
-from typing import Any
+"""Which photos get worse answers: the accuracy of slices of a part, and the gap to its rest."""
 
 import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.metrics import share_interval
+from stages.records.evaluation import Slice
 
-FEWEST = 5  # photos of a slice, and of the others; fewer say nothing
+FEWEST = 5  # photos in a slice, and outside it: fewer would only measure chance
+
+Values = dict[str, list[str]]  # id of a photo -> its values in one column
 
 
 def slice_columns(
@@ -17,18 +18,19 @@ def slice_columns(
     manifest: pd.DataFrame,
     faces: pd.DataFrame,
     mattes: pd.DataFrame,
-) -> dict[str, pd.Series]:
-    """Of each name in params' `key` (`tasks.<task>.evaluate.slices`): id -> list of text values.
+) -> dict[str, Values]:
+    """The values of each photo in each of the columns `names`.
 
-    `flags` are those of `faces` and `mattes` together; any other name is a column of `faces`, or
-    else of `manifest`. Raises `UserError` for one that neither has.
+    `flags` are those of `faces` and `mattes` together. Any other name is a column of `faces`, or
+    else of `manifest`. Raises `UserError`, naming params' `key` (`tasks.<task>.evaluate.slices`),
+    for a column that neither has.
     """
     tables = {"manifest.csv": manifest.set_index("id"), "faces.csv": faces.set_index("id")}
     found = {}
     for name in names:
         if name == "flags":
             both = pd.concat([tables["faces.csv"]["flags"], mattes.set_index("id")["flags"]])
-            found[name] = both.str.split().groupby(level=0).sum()
+            found[name] = both.str.split().groupby(level=0).sum().to_dict()
             continue
         table = next((t for t in reversed(tables.values()) if name in t), None)
         if table is None:
@@ -37,42 +39,53 @@ def slice_columns(
                 f"params.yaml: {key}: {name!r} is no column of faces.csv or manifest.csv; "
                 f"there are: {', '.join(there)}"
             )
-        found[name] = table[name].map(lambda value: [value] if value else [])
+        found[name] = {id: _words(cell) for id, cell in table[name].items()}
     return found
 
 
 def slices(
-    ids: list[str], right: np.ndarray, groups: np.ndarray, columns: dict[str, pd.Series]
-) -> list[dict[str, Any]]:
-    """A row for each value in `columns` that at least 5 of a part's photos have, and 5 have not.
+    ids: list[str], right: np.ndarray, groups: np.ndarray, columns: dict[str, Values]
+) -> list[Slice]:
+    """The slice of each value in `columns` that at least 5 of a part's photos have, and 5 have not.
 
-    `right`: bool (N,), which of the photos `ids` were answered rightly; `groups`: (N,). `gap` is
-    the slice's accuracy minus that of all other photos of the part. Its 95 % interval is put
-    together from both accuracies' intervals (Newcombe 1998; Zou and Donner 2008,
+    `right`: bool (N,), whether the answers to the photos `ids` are right; `groups`: (N,). `gap` is
+    the slice's accuracy minus that of all other photos of the part. Its 95 % interval combines
+    both accuracies' intervals (Newcombe 1998; Zou and Donner 2008,
     https://doi.org/10.1002/sim.3095), which also holds where a slice is all right or all wrong.
     """
     rows = []
     for column, values in columns.items():
-        of_photo = values.reindex(ids)
-        for value in sorted({v for some in of_photo.dropna() for v in some}):
-            inside = np.array([isinstance(v, list) and value in v for v in of_photo], bool)
+        of_photo = [values.get(id, []) for id in ids]
+        for value in sorted({value for each in of_photo for value in each}):
+            inside = np.array([value in each for each in of_photo], bool)
             if FEWEST <= inside.sum() <= len(ids) - FEWEST:
-                rows.append({"column": column, "value": value} | _compare(inside, right, groups))
+                rows.append(_compare(column, value, inside, right, groups))
     return rows
 
 
-def _compare(inside: np.ndarray, right: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+def _compare(
+    column: str, value: str, inside: np.ndarray, right: np.ndarray, groups: np.ndarray
+) -> Slice:
     here, rest = right[inside].mean(), right[~inside].mean()
     low, high = share_interval(right[inside], groups[inside])
     rest_low, rest_high = share_interval(right[~inside], groups[~inside])
     gap = here - rest
-    return {
-        "n": int(inside.sum()),
-        "groups": len(np.unique(groups[inside])),
-        "accuracy": float(here),
-        "low": low,
-        "high": high,
-        "gap": float(gap),
-        "gap_low": float(gap - np.hypot(here - low, rest_high - rest)),
-        "gap_high": float(gap + np.hypot(high - here, rest - rest_low)),
-    }
+    return Slice(
+        column=column,
+        value=value,
+        n=int(inside.sum()),
+        groups=len(np.unique(groups[inside])),
+        accuracy=float(here),
+        low=low,
+        high=high,
+        gap=float(gap),
+        gap_low=float(gap - np.hypot(here - low, rest_high - rest)),
+        gap_high=float(gap + np.hypot(high - here, rest - rest_low)),
+    )
+
+
+def _words(cell: object) -> list[str]:
+    """A cell as its table shows it; an empty one has no value."""
+    if cell is pd.NA or cell in ("", None) or cell != cell:  # NaN is not equal to itself
+        return []
+    return [f"{cell:g}" if isinstance(cell, float) else str(cell)]

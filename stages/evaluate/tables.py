@@ -1,60 +1,58 @@
-"""What the evaluation knows a picture and an epoch, as tables."""
-
-from typing import Any
+"""What the exam knows about each picture and each epoch, as rows of tables."""
 
 import numpy as np
-import pandas as pd
 
-from stages.evaluate.calibrate import best_trial
+from stages.evaluate.part import Part
+from stages.records.evaluation import Call, Curve
+from stages.records.predictions import UNSURE, Prediction
+from stages.records.trials import Trials
 
 CURVES = ("loss", "val_loss", "accuracy", "val_accuracy", "mae", "val_mae")
-UNSURE = "unsure"
 
 
-def prediction_table(
-    photos: pd.DataFrame,
-    part: str,
-    labels: np.ndarray,
+def predictions(
+    part: Part,
     probabilities: np.ndarray,
     classes: list[str],
     *,
     unsure_below: float,
     predicted_values: np.ndarray | None,
-) -> pd.DataFrame:
-    """A row a picture: id, part, label, predicted, confidence, answer (predicted, or unsure),
-    group, value, predicted_value (of a regression), and p_<class> for each class.
-
-    `photos`: id, group and value of each.
-    """
-    names = np.array(classes, dtype=object)
-    predicted, confidence = names[probabilities.argmax(1)], probabilities.max(1)
-    table = pd.DataFrame(
-        {
-            "id": photos["id"].to_numpy(),
-            "part": part,
-            "label": names[labels],
-            "predicted": predicted,
-            "confidence": confidence,
-            "answer": np.where(confidence >= unsure_below, predicted, UNSURE),
-            "group": photos["group"].to_numpy(),
-            "value": photos["value"].to_numpy(),
-            "predicted_value": "" if predicted_values is None else predicted_values,
-        }
-    )
-    return table.assign(**{f"p_{name}": probabilities[:, k] for k, name in enumerate(classes)})
-
-
-def confusion_table(predictions: pd.DataFrame, part: str) -> pd.DataFrame:
-    """Of one part a row a picture, actual and predicted: what `dvc plots` makes its matrix of."""
-    rows = predictions.loc[predictions["part"] == part, ["label", "predicted", "part"]]
-    return rows.rename(columns={"label": "actual"})
+) -> list[Prediction]:
+    """A row for each picture. `probabilities`: float (N, K); `predicted_values`: float (N,), of a
+    regression."""
+    rows = []
+    for number, each in enumerate(probabilities):
+        predicted, confidence = classes[each.argmax()], float(each.max())
+        value = float(part.values[number])
+        rows.append(
+            Prediction(
+                id=part.ids[number],
+                part=part.name,
+                label=classes[part.labels[number]],
+                predicted=predicted,
+                confidence=confidence,
+                answer=predicted if confidence >= unsure_below else UNSURE,
+                group=part.groups[number],
+                value=None if np.isnan(value) else value,
+                predicted_value=(
+                    None if predicted_values is None else float(predicted_values[number])
+                ),
+                probabilities=dict(zip(classes, each.tolist(), strict=True)),
+            )
+        )
+    return rows
 
 
-def curves(search: dict[str, Any]) -> pd.DataFrame:
-    """The winning trial of a trials.json: trial, epoch, loss, val_loss, and of a classification
-    accuracy, val_accuracy, of a regression mae, val_mae."""
-    best = best_trial(search)
-    table = pd.DataFrame(best["epochs"])
-    table = table[["epoch", *(name for name in CURVES if name in table)]]
-    table.insert(0, "trial", best["trial"])
-    return table
+def calls(rows: list[Prediction], part: str) -> list[Call]:
+    """Of one part, what the confusion matrix of `dvc plots` counts."""
+    return [Call(each.label, each.predicted, each.part) for each in rows if each.part == part]
+
+
+def curves(trials: Trials) -> list[Curve]:
+    """The winning trial's loss on train and val, and accuracy or mean absolute error."""
+    best = trials.best
+    measured = [name for name in CURVES if any(name in each.metrics() for each in best.epochs)]
+    return [
+        Curve(best.trial, each.epoch, {name: getattr(each, name) for name in measured})
+        for each in best.epochs
+    ]

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, recall_score
 from stages.common.files import read_json
 from stages.common.parallel import progress
 from stages.common.predict import class_probabilities, outputs
+from stages.records.calibration import CALIBRATION
 from stages.records.shards import Shards
 
 
@@ -83,7 +84,7 @@ def _by_network(champion: Path, shards: Shards) -> np.ndarray:
     import keras
 
     model = keras.saving.load_model(champion / "model.keras", compile=False)
-    return class_probabilities(outputs(model, shards), read_json(champion / "calibration.json"))
+    return class_probabilities(outputs(model, shards), CALIBRATION.read(champion))
 
 
 def _by_chain(champion: Path, ids: pd.Series, labels: np.ndarray, photos: Path) -> np.ndarray:

@@ -46,7 +46,8 @@ CODE = [
     )
 ]
 IMPORTS = (
-    *("mlflow", "keras", "numpy", "pandas", "pydantic", "pyyaml", "scipy", "tqdm"),
+    *("mlflow", "keras", "msgspec", "numpy", "pandas", "pydantic", "pydantic_core", "pyyaml"),
+    *("scipy", "tqdm"),
     *("opencv-python-headless", "pillow", "rembg", "onnxruntime"),
 )
 

@@ -3,6 +3,7 @@
 All intervals are 95 % and come from a bootstrap over groups. None: it cannot be measured.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from stages.records.json_file import JsonFile
@@ -28,7 +29,7 @@ class ReliabilityBin(Record):
     n: int
 
 
-class Coverage(Record):
+class Coverage(Record, omit_defaults=True):
     """What remains if only answers with a confidence of `threshold` or more are given."""
 
     threshold: float
@@ -64,7 +65,7 @@ class OnPerson(Record):
     area: float | None  # share of the picture that the person covers
 
 
-class Exam(Record, kw_only=True, omit_defaults=True):
+class Exam(Record, kw_only=True):
     """A part's photos as the network answers them."""
 
     n: int
@@ -111,6 +112,8 @@ class CalibrationReport(Record):
 
 
 class Evaluation(Record):
+    """evaluation.json."""
+
     classes: dict[str, str]  # class -> its name for people
     kind: Kind
     ordered: bool
@@ -119,16 +122,32 @@ class Evaluation(Record):
 
 
 class Explained(Record):
-    """A surest answer whose occlusion map is <id>.png, grey, 255 where it rests most."""
+    """One of the surest answers, which have an occlusion map, see `map_picture`."""
 
     id: str
-    part: Literal["test", "wild"]
+    part: Literal["val", "test", "wild"]
     label: str
     predicted: str
     confidence: float
     inside: float | None
     area: float
     kind: Literal["right", "wrong"]
+
+
+class Curve(Record):
+    """An epoch of the winning trial, for `dvc plots`."""
+
+    trial: int
+    epoch: int
+    metrics: dict[str, float | None]
+
+
+class Call(Record):
+    """A picture's class and what it was called, for the confusion matrix of `dvc plots`."""
+
+    actual: str
+    predicted: str
+    part: Literal["val", "test", "wild"]
 
 
 class Headline(Record, kw_only=True, omit_defaults=True):
@@ -154,5 +173,15 @@ class Headline(Record, kw_only=True, omit_defaults=True):
 
 
 EVALUATION = JsonFile("evaluation.json", Evaluation)
-MAPS = TableFile("maps.csv", Explained)  # in the folder `explanations`
 METRICS = JsonFile("metrics.json", dict[str, Headline])  # in reports/<task>
+MAPS = TableFile("explanations/maps.csv", Explained)
+CURVES = TableFile("curves.csv", Curve, others="metrics")
+
+
+def confusion(part: str) -> TableFile[Call]:
+    return TableFile(f"confusion_{part}.csv", Call)
+
+
+def map_picture(folder: Path, id: str) -> Path:
+    """An occlusion map of data/evaluate/<task>: grey, 255 where the answer rests most."""
+    return folder / "explanations" / f"{id}.png"

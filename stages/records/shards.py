@@ -35,6 +35,23 @@ class Pictures(Protocol):
         ...
 
 
+class InMemory:
+    """`Pictures` of one array, uint8 (N, H, W, C)."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self._pictures = pictures
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._pictures.shape
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return self._pictures[rows]
+
+
 class Shards:
     """One part's pictures; memory holds no more of them than the rows asked for.
 

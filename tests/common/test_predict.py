@@ -5,16 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from stages.common.predict import class_probabilities
+from stages.records.calibration import Sigma, Temperature
 
-AGES = {"minor": [0, 18], "young": [19, 39], "senior": [40, 120]}
-
-
-def classification(temperature):
-    return {"kind": "classification", "temperature": temperature, "note": None}
-
-
-def regression(sigma):
-    return {"kind": "regression", "sigma": sigma, "bins": AGES, "note": None}
+AGES = {"minor": (0, 18), "young": (19, 39), "senior": (40, 120)}
 
 
 ROWS = arrays.arrays(np.float32, (6, 4), elements=st.floats(0, 1, width=32)).filter(
@@ -26,7 +19,7 @@ ROWS = arrays.arrays(np.float32, (6, 4), elements=st.floats(0, 1, width=32)).fil
 @given(ROWS, st.floats(0.5, 20))
 def test_rows_sum_to_1_and_the_answer_stays(raw, temperature):
     raw = raw / raw.sum(1, keepdims=True)
-    found = class_probabilities(raw, classification(temperature))
+    found = class_probabilities(raw, Temperature(temperature))
     assert found.dtype == np.float64
     assert np.allclose(found.sum(1), 1)
     best = np.take_along_axis(found, raw.argmax(1)[:, None], 1)[:, 0]
@@ -37,30 +30,30 @@ def test_rows_sum_to_1_and_the_answer_stays(raw, temperature):
 @given(ROWS)
 def test_temperature_1_changes_nothing(raw):
     raw = raw / raw.sum(1, keepdims=True)
-    assert np.allclose(class_probabilities(raw, classification(1.0)), raw, atol=1e-6)
+    assert np.allclose(class_probabilities(raw, Temperature(1.0)), raw, atol=1e-6)
 
 
 def test_a_temperature_divides_the_logits():
     logits = np.array([[2.0, 0.5, -1.0]])
     raw = np.exp(logits) / np.exp(logits).sum()
     half = np.exp(logits / 2) / np.exp(logits / 2).sum()
-    assert np.allclose(class_probabilities(raw, classification(2.0)), half)
+    assert np.allclose(class_probabilities(raw, Temperature(2.0)), half)
 
 
 def test_one_sigmoid_unit_is_the_second_of_two_classes():
     raw = np.array([[0.9], [0.2]], np.float32)
-    found = class_probabilities(raw, classification(1.0))
+    found = class_probabilities(raw, Temperature(1.0))
     assert np.allclose(found, [[0.1, 0.9], [0.8, 0.2]])
 
 
 def test_certainty_is_no_more_than_float32_can_tell():
-    found = class_probabilities(np.array([[1.0]], np.float32), classification(1.0))
+    found = class_probabilities(np.array([[1.0]], np.float32), Temperature(1.0))
     assert 0 < found[0, 0] < 1e-6
 
 
 def test_a_number_becomes_the_mass_between_the_edges_of_the_bins():
     ages = np.array([[18.5], [29.0], [-50.0], [300.0]], np.float32)
-    found = class_probabilities(ages, regression(10.0))
+    found = class_probabilities(ages, Sigma(10.0, AGES))
     assert np.allclose(found.sum(1), 1)
     # 18.5 is the edge: half of it is below. From there to 39.5 are 2.1 standard deviations.
     assert found[0] == pytest.approx([0.5, 0.48214, 0.01786], abs=1e-5)
@@ -69,5 +62,5 @@ def test_a_number_becomes_the_mass_between_the_edges_of_the_bins():
 
 
 def test_no_picture():
-    assert class_probabilities(np.empty((0, 4), np.float32), classification(2.0)).shape == (0, 4)
-    assert class_probabilities(np.empty((0, 1), np.float32), regression(2.0)).shape == (0, 3)
+    assert class_probabilities(np.empty((0, 4), np.float32), Temperature(2.0)).shape == (0, 4)
+    assert class_probabilities(np.empty((0, 1), np.float32), Sigma(2.0, AGES)).shape == (0, 3)

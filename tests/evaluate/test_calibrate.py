@@ -4,6 +4,8 @@ from scipy.special import softmax
 
 from stages.common.errors import UserError
 from stages.evaluate.calibrate import after_final_fit, effect, fit_sigma, fit_temperature
+from stages.records.trials import Epoch
+from tests.evaluate.searched import attempt, finished
 
 BINS = {"minor": (0, 18), "adult": (19, 120)}
 
@@ -20,11 +22,11 @@ def too_sure(temperature, n=4000):
 def test_the_temperature_is_found_again(temperature):
     outputs, labels = too_sure(temperature)
     found = fit_temperature(outputs, labels)
-    assert found["temperature"] == pytest.approx(temperature, rel=0.07)
-    change = effect(outputs, labels, found)
-    assert change["after"]["log_loss"] <= change["before"]["log_loss"] + 1e-9
+    assert found.temperature == pytest.approx(temperature, rel=0.07)
+    before, after = effect(outputs, labels, found)
+    assert after.log_loss <= before.log_loss + 1e-9
     if temperature == 2.5:
-        assert change["after"]["ece"] < 0.03 < 0.1 < change["before"]["ece"]
+        assert after.ece < 0.03 < 0.1 < before.ece
 
 
 def test_one_sigmoid_unit():
@@ -32,19 +34,19 @@ def test_one_sigmoid_unit():
     logits = rng.normal(0, 1.5, 4000)
     labels = (rng.random(4000) < 1 / (1 + np.exp(-logits))).astype(int)
     outputs = (1 / (1 + np.exp(-3 * logits))).astype(np.float32)[:, None]
-    assert fit_temperature(outputs, labels)["temperature"] == pytest.approx(3, rel=0.07)
+    assert fit_temperature(outputs, labels).temperature == pytest.approx(3, rel=0.07)
 
 
 def test_without_mistakes_there_is_no_temperature():
     labels = np.array([0, 1, 2] * 5)
     found = fit_temperature((np.eye(3)[labels] * 0.7 + 0.1).astype(np.float32), labels)
-    assert found["temperature"] == 1 and "too few mistakes" in found["note"]
+    assert found.temperature == 1 and "too few mistakes" in found.note
 
 
 def test_an_empty_val():
     found = fit_temperature(np.empty((0, 3), np.float32), np.empty(0, int))
-    assert found["temperature"] == 1 and "no pictures" in found["note"]
-    assert effect(np.empty((0, 3), np.float32), np.empty(0, int), found)["after"]["ece"] is None
+    assert found.temperature == 1 and "no pictures" in found.note
+    assert effect(np.empty((0, 3), np.float32), np.empty(0, int), found)[1].ece is None
 
 
 def test_sigma_is_the_likeliest():
@@ -52,17 +54,20 @@ def test_sigma_is_the_likeliest():
     values = rng.uniform(0, 90, 3000)
     outputs = (values + rng.normal(0, 7, 3000)).astype(np.float32)[:, None]
     found = fit_sigma(outputs, values, BINS)
-    assert found["sigma"] == pytest.approx(7, rel=0.05)
-    assert found["bins"] == {"minor": [0, 18], "adult": [19, 120]}
+    assert found.sigma == pytest.approx(7, rel=0.05)
+    assert found.bins == {"minor": (0, 18), "adult": (19, 120)}
     with pytest.raises(UserError, match="no picture has a number"):
         fit_sigma(outputs, np.full(3000, np.nan), BINS)
 
 
 def test_after_a_final_fit_val_is_not_used():
-    epochs = [{"val_loss": 90.0, "val_mae": 8.0}, {"val_loss": 80.0, "val_mae": 7.0}]
-    trials = {"best": 4, "trials": [{"trial": 4, "epochs": epochs}]}
+    epochs = (
+        Epoch(epoch=0, time_ms=1, loss=1.0, val_loss=90.0, val_mae=8.0),
+        Epoch(epoch=1, time_ms=2, loss=1.0, val_loss=80.0, val_mae=7.0),
+    )
+    trials = finished(attempt(4, epochs))
     found = after_final_fit(trials, None)
-    assert found["temperature"] == 1 and "trained on val too" in found["note"]
+    assert found.temperature == 1 and "trained on val too" in found.note
     found = after_final_fit(trials, BINS)
-    assert found["sigma"] == pytest.approx(7 * np.sqrt(np.pi / 2))
-    assert "mean absolute error" in found["note"]
+    assert found.sigma == pytest.approx(7 * np.sqrt(np.pi / 2))
+    assert "mean absolute error" in found.note

@@ -11,24 +11,13 @@ from stages.common.images import read_png, write_png
 from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
 from stages.records import shards
-from stages.records.params import read
+from stages.records import trials as records
+from stages.records.trials import Epoch
+from tests.evaluate.searched import attempt, finished
 from tests.params_yaml import complete, write_params
 
-TRIALS = {
-    "search_id": "s",
-    "objective": "val_loss",
-    "best": 0,
-    "final_fit": None,
-    "trials": [
-        {
-            "trial": 0,
-            "epochs": [
-                {"epoch": 0, "time_ms": 1, "loss": 2.0, "val_loss": 1.5, "accuracy": 0.5,
-                 "val_accuracy": 0.25},
-            ],
-        }
-    ],
-}  # fmt: skip
+EPOCH = Epoch(epoch=0, time_ms=1, loss=2.0, val_loss=1.5, accuracy=0.5, val_accuracy=0.25)
+TRIALS = finished(attempt(0, (EPOCH,)))
 CLASSES = {"age": ["minor", "young", "middle", "senior"], "tone": ["cool", "warm"]}
 
 
@@ -116,9 +105,7 @@ def project(tmp_path, monkeypatch, keras):
         search.mkdir(parents=True, exist_ok=True)
         head = 1 if len(classes) == 2 else len(classes)
         (model or one_colour_network(keras, head)).save(search / "model.keras")
-        (search / "trials.json").write_text(json.dumps(trials))
-        titles = read(task).classes
-        (search / "classes.json").write_text(json.dumps(titles))
+        records.TRIALS.write(search, trials)
         for part, (labels, levels) in parts.items():
             write_part(tmp_path / "data/shards" / task / part, labels, levels)
         counts = {part: len(labels) for part, (labels, _) in parts.items()}
@@ -231,7 +218,7 @@ def test_test_labels_decide_nothing(project):
 
 def test_a_final_fit_leaves_val_alone(project):
     both = [0, 1, 2, 3], [30, 100, 160, 220]
-    trials = TRIALS | {"final_fit": {"seconds": 3}}
+    trials = finished(attempt(0, (EPOCH,)), final_fit=attempt(0, ()))
     project("age", {"val": both, "test": both, "wild": both}, trials=trials)
     main("age")
     evaluation = read_json("data/evaluate/age/evaluation.json")
@@ -256,13 +243,12 @@ def test_a_number_and_its_groups(project, keras):
         for id, age in zip(ids_of(part, 9), ages, strict=False)
     }
     del values[ids_of("wild", 1)[0]]
-    trial = TRIALS["trials"][0] | {"epochs": [{"epoch": 0, "loss": 9.0, "val_loss": 8.0,
-                                               "mae": 3.0, "val_mae": 2.0}]}  # fmt: skip
+    epoch = Epoch(epoch=0, time_ms=1, loss=9.0, val_loss=8.0, mae=3.0, val_mae=2.0)
     project(
         "age",
         parts,
         model=a_number_network(keras),
-        trials=TRIALS | {"trials": [trial]},
+        trials=finished(attempt(0, (epoch,))),
         values=values,
         kind="regression",
     )

@@ -1,12 +1,14 @@
 """Networks that look at a known place: the maps must show it."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.images import write_png
 from stages.evaluate.explain import explain
 from stages.evaluate.occlusion import inside, maps, patches
+from stages.records import folders
+from stages.records.predictions import Prediction
+from stages.records.shards import InMemory
 
 SIDE = 32
 FACE = (slice(8, 16), slice(12, 20))  # rows, columns
@@ -75,37 +77,42 @@ def test_a_cover_that_changes_nothing_makes_no_map(keras):
     assert np.isnan(inside(found, np.ones((1, SIDE, SIDE)))).all()
 
 
-class Pictures:
-    def __init__(self, pictures):
-        self.pictures = pictures
-
-    def read(self, rows):
-        return self.pictures[rows]
-
-
 @pytest.mark.parametrize(("place", "on_the_person"), [(FACE, True), (CORNER, False)])
 def test_attention_on_the_background_is_found_out(keras, tmp_path, place, on_the_person):
     pictures = photos(30)
     alpha = np.zeros((64, 64, 4), np.uint8)
     alpha[8:40, 16:48, 3] = 255  # the person: a quarter of the picture, the face well inside
     ids = [f"{i:016}" for i in range(30)]
+    (tmp_path / "images").mkdir()
     for id in ids:
-        write_png(tmp_path / f"{id}.png", alpha)
+        write_png(folders.picture(tmp_path, id), alpha)
     bright = pictures[(slice(None), *place)].mean((1, 2, 3)) > 127
     predicted = np.where(bright, "b", "a")
-    predictions = pd.DataFrame(
-        {"id": ids, "part": "test", "label": predicted, "predicted": predicted,
-         "confidence": 0.9, "group": ids}
-    )  # fmt: skip
-    predictions.loc[4, "label"] = "a" if predicted[4] == "b" else "b"
+    labels = predicted.copy()
+    labels[4] = "a" if predicted[4] == "b" else "b"
+    predictions = [
+        Prediction(
+            id=id,
+            part="test",
+            label=label,
+            predicted=answer,
+            confidence=0.9,
+            answer=answer,
+            group=id,
+            value=None,
+            predicted_value=None,
+            probabilities={},
+        )
+        for id, label, answer in zip(ids, labels, predicted, strict=True)
+    ]
     model = looks_at(keras, place, "sigmoid")
     summary, table, drawn = explain(
-        model, Pictures(pictures), predictions, tmp_path, "classification"
+        model, InMemory(pictures), predictions, tmp_path, regression=False
     )
-    assert summary["n"] == 30 and summary["area"] == pytest.approx(0.25)
-    assert (summary["inside"] > 0.9) if on_the_person else (summary["inside"] < 0.05)
-    assert summary["inside_low"] <= summary["inside"] <= summary["inside_high"]
-    assert list(table["kind"]) == ["right"] * 12 + ["wrong"] and table["id"].iloc[-1] == ids[4]
-    assert set(drawn) == set(table["id"])
+    assert summary.n == 30 and summary.area == pytest.approx(0.25)
+    assert (summary.inside > 0.9) if on_the_person else (summary.inside < 0.05)
+    assert summary.inside_low <= summary.inside <= summary.inside_high
+    assert [row.kind for row in table] == ["right"] * 12 + ["wrong"] and table[-1].id == ids[4]
+    assert set(drawn) == {row.id for row in table}
     for map in drawn.values():
         assert map.dtype == np.uint8 and map.shape == (SIDE, SIDE) and map.max() == 255

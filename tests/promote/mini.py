@@ -12,13 +12,15 @@ import pytest
 from stages.common import reuse
 from stages.common.predict import class_probabilities, outputs
 from stages.common.tables import read_table
+from stages.records import calibration
+from stages.records.calibration import Temperature
 from stages.records.shards import Shards
 from tests.params_yaml import alone, complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
 TASK = "tone"
 CLASSES = {"cool": "쿨톤", "warm": "<b>웜톤</b>"}
-CALIBRATION = {"kind": "classification", "temperature": 1.5, "note": None}
+CALIBRATION = Temperature(1.5)
 
 
 _built: list[Path] = []
@@ -108,8 +110,9 @@ def evaluate(model) -> None:
         measured = from_table(tables[-1], list(CLASSES), splits.set_index("id")["group"]).metrics()
         parts[part] = result(measured["n"], measured["balanced_accuracy"])
     pd.concat(tables).to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
-    write(folder / "calibration.json", CALIBRATION)
-    about = {"kind": "classification", "ordered": False, "calibration": CALIBRATION}
+    calibration.CALIBRATION.write(folder, CALIBRATION)
+    about = {"kind": "classification", "ordered": False}
+    about |= {"calibration": {"kind": "classification", "temperature": 1.5, "note": None}}
     write(folder / "evaluation.json", {"classes": CLASSES, **about, "parts": parts})
     Path("reports", TASK).mkdir(parents=True, exist_ok=True)
     write(Path("reports", TASK, "metrics.json"), {"test": {"accuracy": 0.75, "n": 8}})
