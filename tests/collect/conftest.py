@@ -51,10 +51,10 @@ class Server:
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     if value is not None:
                         self.send_header(name, value)
+                self.send_header("Connection", "close")  # which also makes the handler close it
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
-                self.close_connection = True
 
         owner = self
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
