@@ -23,21 +23,28 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageCms
 
-from stages.collect.forgotten import COLUMNS
-from stages.common.tables import read_table, write_table
+from stages.records.folders import Folders
+from stages.records.forgotten import FORGOTTEN
+from stages.records.manifest import MANIFEST, REJECTED
 from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[1]
 LABELS = ("minor", "young", "middle", "senior")  # the classes of `age`
 FEWEST = 3  # good photos a class, so that the stage does not refuse the class
+ODD_NAMES = (
+    *("{n}.{e}", "-rf {n}.{e}", "two\nlines{n}.{e}", "..{n}.{e}x", '"{n}",\r.{e}'),
+    *("a\\..\\{n}.{e}", "민지{n}.{e}", "\u202e{n}.{e}", "%2e%2e%2f{n}.{e}", "=cmd({n}).{e}"),
+    *("$(x){n};.{e}", "<b>{n}.{e}", "{n}" + "x" * 180 + ".{e}", " {n} .{e}", "con{n}.{e}"),
+)
 
 
 def write_hostile(folder: Path, count: int, seed: int = 0) -> set[str]:
-    """Fill `folder` with `count` files, bad ones and a few good ones; their names, as told by
-    manifest.csv and rejected.csv."""
+    """Fill `folder` with `count` files, bad ones and a few good ones.
+
+    Returns their names as manifest.csv and rejected.csv have them.
+    """
     rng = np.random.default_rng(seed)
     secret = folder.parent / "secret.jpg"
     for label in LABELS:
@@ -70,7 +77,7 @@ def project(path: Path, photos: Path) -> Path:
     content["tasks"]["age"]["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}
     path.mkdir(parents=True, exist_ok=True)
     write_params(content, path)
-    write_table(path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
+    FORGOTTEN.write(path, [])
     return path
 
 
@@ -85,19 +92,22 @@ def start(path: Path) -> subprocess.Popen:
 
 
 def accounted(path: Path) -> Counter[str]:
-    """How often each name stands in manifest.csv and rejected.csv together."""
-    out = path / "data/raw/age"
-    return Counter([*read_table(out / "manifest.csv").name, *read_table(out / "rejected.csv").name])
+    """How often each name is in manifest.csv and rejected.csv together."""
+    raw = Folders("age", path).raw
+    return Counter(row.name for row in [*MANIFEST.read(raw), *REJECTED.read(raw)])
 
 
 def outputs(path: Path) -> dict[Path, bytes]:
-    files = sorted(p for p in (path / "data/raw/age").rglob("*") if p.is_file())
+    """File -> its bytes."""
+    files = sorted(p for p in Folders("age", path).raw.rglob("*") if p.is_file())
     return {p.relative_to(path): p.read_bytes() for p in files}
 
 
 def kill_and_repeat(path: Path, whole: dict[Path, bytes], seconds: float, seed: int) -> bool:
-    """Kill a run after a random share of `seconds`; is what stands then either nothing or the
-    whole, and the next run's output the whole?"""
+    """Kill a run after a random share of `seconds`, then run again.
+
+    True if the killed run left either nothing or the whole output, and the second run the whole.
+    """
     process = start(path)
     time.sleep(random.Random(seed).uniform(0, seconds))
     process.send_signal(signal.SIGKILL)
@@ -122,7 +132,7 @@ def _encoded(image: np.ndarray | Image.Image, form: str, **options: object) -> b
 
 
 def _bases(rng: np.random.Generator) -> list[bytes]:
-    """Good files of every kind, to be broken."""
+    """Good files of every kind, which are then damaged."""
     image = Image.fromarray(_noise(rng))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -170,7 +180,7 @@ def _png(width: int, height: int, *chunks: bytes, data: bytes = b"\0" * 99) -> b
 
 
 def _odd(rng: np.random.Generator) -> list[bytes]:
-    """Liars and bombs, each under the name of a picture."""
+    """Files that are not what their name or header says, and files that unpack to gigabytes."""
     image = _noise(rng)
     jpeg, progressive = _encoded(image, "JPEG"), _encoded(image, "JPEG", progressive=True)
     at = jpeg.index(b"\xff\xc0") + 5
@@ -208,17 +218,12 @@ def _odd(rng: np.random.Generator) -> list[bytes]:
         _png(64, 48, data=bytes(60_000_000)),
         progressive[:-2] + scan * 5000 + progressive[-2:],
         _encoded(Image.fromarray(image), "WEBP", save_all=True, append_images=[black] * 300),
-    ]  # fmt: skip
+    ]
 
 
 def _odd_name(number: int, rng: np.random.Generator) -> str:
     ending = ("jpg", "png", "webp", "JPEG", "html", "jpg.exe", "")[number % 7]
-    pattern = (
-        "{n}.{e}", "-rf {n}.{e}", "two\nlines{n}.{e}", "..{n}.{e}x", '"{n}",\r.{e}',
-        "a\\..\\{n}.{e}", "민지{n}.{e}", "\u202e{n}.{e}", "%2e%2e%2f{n}.{e}", "=cmd({n}).{e}",
-        "$(x){n};.{e}", "<b>{n}.{e}", "{n}" + "x" * 180 + ".{e}", " {n} .{e}", "con{n}.{e}",
-    )[number % 15]  # fmt: skip
-    return pattern.format(n=number, e=ending)
+    return ODD_NAMES[number % len(ODD_NAMES)].format(n=number, e=ending)
 
 
 def _link_or_pipe(path: Path, number: int, secret: Path) -> None:
@@ -246,11 +251,12 @@ def main() -> None:
             sys.exit(f"collect failed:\n{errors[-3000:]}")
         found = accounted(path)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        manifest = read_table(path / "data/raw/age/manifest.csv")
+        kept = len(MANIFEST.read(Folders("age", path).raw))
+        missing, invented = len(names - set(found)), len(set(found) - names)
+        twice = sum(n > 1 for n in found.values())
         print(f"{len(names)} files in {seconds:.0f} s; the largest process took {peak:.0f} MB")
-        print(f"kept {len(manifest)}, rejected {sum(found.values()) - len(manifest)}")
-        print(f"missing {len(names - set(found))}, twice {sum(n > 1 for n in found.values())}, "
-              f"invented {len(set(found) - names)}")  # fmt: skip
+        print(f"kept {kept}, rejected {sum(found.values()) - kept}")
+        print(f"missing {missing}, twice {twice}, invented {invented}")
 
         photos = Path(scratch, "few")
         write_hostile(photos, 120)

@@ -1,89 +1,121 @@
-"""One photo on its way in: what every source hands over, and the one way it is checked."""
+"""What a source offers, and the check that every photo passes before it is used."""
 
 import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from stages.collect.forgotten import Forgotten
 from stages.collect.phash import phash
 from stages.common.images import MAX_BYTES, BadImage, decode, extension, write_png
+from stages.records.folders import pictures
+from stages.records.manifest import Photo, Rejected, Truth, masks
 
-NOT_STATED = "not stated"  # where a source says nothing of a licence
+NOT_STATED = "not stated"  # the licence, if the source names none
+Bins = Mapping[str, tuple[float, float]]  # class: first and last number
 
 
 class Picture(NamedTuple):
-    """A photo file's bytes, and the truth where it is known (drawn photos)."""
+    """The bytes of a photo's file. Of a drawn photo, the truth is known as well."""
 
     data: bytes
-    box: tuple[int, int, int, int] | None = None  # the face's x, y, w, h in pixels
+    box: tuple[int, int, int, int] | None = None  # the face's x, y, width and height in pixels
     mask: np.ndarray | None = None  # (H, W) uint8, 255 = person
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a source may know besides its own section of params.yaml."""
+    """What a source needs to know besides its own section of params.yaml."""
 
     root: Path  # collect.path
     classes: list[str]
-    key: str  # where the source's section stands, for messages
-    downloads: Path  # scratch for what comes from the network
+    key: str  # the section in params.yaml, for messages
+    downloads: Path  # the folder for downloaded files
     forgotten: Forgotten
-    lists: frozenset[Path] = frozenset()  # the sources' own files below `root`: no photos
-    bins: Mapping[str, tuple[float, float]] | None = None  # class: first and last number
+    bins: Bins | None = None
+    lists: frozenset[Path] = frozenset()  # files below `root` that other sources read: no photos
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a source says of one photo before anybody has opened it. Must pickle."""
+    """A file that a source offers, before anybody has opened it. It must pickle."""
 
     name: str  # unique within the source
     label: str
     person: str  # "" where unknown
-    part: str  # pool or wild
+    part: Literal["pool", "wild"]
     source: str
-    load: Callable[[], Picture] | None = None  # called in a worker; raises BadImage
+    load: Callable[[], Picture] | None = None  # runs in a worker process; raises BadImage
     licence: str = ""
     author: str = ""
     credit: str = ""  # the line that the author wants to see
     page: str = ""  # where it was found
-    reason: str = ""  # why it is refused unopened
-    columns: dict[str, str] = field(default_factory=dict)  # what else is known, as `value`
+    reason: str = ""  # why the file is refused
+    columns: dict[str, str] = field(default_factory=dict)  # what else the source knows
+    value: float | None = None  # the photo's number, such as an exact age
 
 
-def check(candidate: Candidate, out: Path) -> dict:
-    """Load and verify one photo, and write its bytes to `out/images/<id>.<ext>`.
+@dataclass(frozen=True)
+class Checked:
+    """A candidate after the check: with its photo, or with the reason why there is none."""
 
-    Returns a row of the manifest; where the photo is refused, its `reason` is not empty, nothing
-    is written and what only an opened photo has (id, width, ...) is missing. A drawn photo's mask
-    goes to `out/truth/masks/<id>.png`, its box into the row.
+    candidate: Candidate
+    photo: Photo | None = None
+    truth: Truth | None = None
+
+    def refused(self, reason: str) -> "Checked":
+        return Checked(replace(self.candidate, reason=reason))
+
+    def row(self) -> Rejected:
+        """The row in the table of refused files."""
+        c = self.candidate
+        return Rejected(c.name, c.label, c.reason, c.source, c.licence or NOT_STATED, c.page)
+
+
+def check(candidate: Candidate, out: Path) -> Checked:
+    """Load one photo, make sure that it can be decoded, and write its bytes to the folder `out`.
+
+    A drawn photo's mask is written as well. Nothing is written for a file that is refused.
     """
-    fields = ("name", "label", "person", "part", "source", "author", "credit", "page", "reason")
-    row = candidate.columns | {name: getattr(candidate, name) for name in fields}
-    row["licence"] = candidate.licence or NOT_STATED
-    if candidate.reason:
-        return row
+    if candidate.reason or candidate.load is None:
+        return Checked(candidate)
     try:
         picture = candidate.load()
         image = decode(picture.data)
     except BadImage as error:
-        return row | {"reason": plain(str(error))}
+        return Checked(candidate).refused(plain(str(error)))
     sha256 = hashlib.sha256(picture.data).hexdigest()
-    row |= {"id": sha256[:16], "sha256": sha256, "phash": phash(image)}
-    row |= {"height": image.shape[0], "width": image.shape[1]}
-    (out / "images" / f"{row['id']}.{extension(picture.data)}").write_bytes(picture.data)
-    if picture.mask is not None:
-        write_png(out / "truth/masks" / f"{row['id']}.png", picture.mask)
-        row |= dict(zip("xywh", picture.box, strict=True))
-    return row
+    photo = Photo(
+        id=sha256[:16],
+        sha256=sha256,
+        label=candidate.label,
+        person=candidate.person,
+        source=candidate.source,
+        name=candidate.name,
+        licence=candidate.licence or NOT_STATED,
+        author=candidate.author,
+        width=image.shape[1],
+        height=image.shape[0],
+        phash=phash(image),
+        part=candidate.part,
+        credit=candidate.credit,
+        page=candidate.page,
+        value=candidate.value,
+        columns=candidate.columns,
+    )
+    (pictures(out) / f"{photo.id}.{extension(picture.data)}").write_bytes(picture.data)
+    if picture.box is None or picture.mask is None:
+        return Checked(candidate, photo)
+    write_png(masks(out) / f"{photo.id}.png", picture.mask)
+    return Checked(candidate, photo, Truth(photo.id, *picture.box))
 
 
 def read(path: Path) -> Picture:
-    """The file's bytes. Raises `BadImage` where they cannot be had, or are too many."""
+    """A file's bytes. Raises `BadImage` if it cannot be read or is larger than `MAX_BYTES`."""
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise BadImage(f"{size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read")
@@ -93,6 +125,6 @@ def read(path: Path) -> Picture:
 
 
 def plain(text: str) -> str:
-    """A stranger's text as one line of valid Unicode (NFC), without control characters."""
+    """Text from outside as one line of valid Unicode (NFC) without control characters."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     return " ".join("".join(c if unicodedata.category(c) != "Cc" else " " for c in text).split())

@@ -1,153 +1,167 @@
-"""Photos from the task's sources -> verified originals, `manifest.csv` and `rejected.csv`."""
+"""Photos from the task's sources -> verified originals and the tables of `records.manifest`."""
 
 import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from stages.collect import commons, drawn, folder, huggingface, urls
-from stages.collect.candidate import Candidate, Context, check
-from stages.collect.columns import MANIFEST, TRUTH, Bins, valued
+from stages.collect.candidate import Candidate, Checked, Context, check
+from stages.collect.columns import valued
 from stages.collect.forgotten import REASON, Forgotten
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
-from stages.common.tables import write_table
+from stages.records.folders import pictures
+from stages.records.manifest import MANIFEST, REJECTED, TRUTH, Photo, masks
 from stages.records.params import Collect
+from stages.records.sources import Commons, Folder, Source, Synthetic, Urls
 
-SOURCES = {
-    "folder": folder.candidates,
-    "synthetic": drawn.candidates,
-    "urls": urls.candidates,
-    "commons": commons.candidates,
-    "huggingface": huggingface.candidates,
-}
-REJECTED = ["name", "label", "reason", "source", "licence", "page"]
-FEWEST = 3  # photos a class: one each to train on, to choose by and to test with
+FEWEST = 3  # photos of a class: one each to train on, to choose by and to test with
 
 log = logging.getLogger(__name__)
 
 
-def collect(
-    params: Collect,
-    classes: list[str],
-    out: Path,
-    *,
-    key: str,
-    downloads: Path,
-    forgotten: Forgotten,
-    bins: Bins | None = None,
-) -> pd.DataFrame:
-    """Fill the folder `out` (see the module) and return the manifest.
+def collect(params: Collect, context: Context, out: Path) -> list[Photo]:
+    """Fill the empty folder `out`, and return the manifest.
 
-    Every file the sources offer has a row in the manifest or in `rejected.csv`; `truth/` is
-    written where a source knows the truth. `key` is where `params` stand, for messages;
-    `downloads` keeps what comes from the network for the next time. Columns that sources bring
-    stand at the manifest's end, `value` first; with `bins` a photo's must be one of its class's.
-    Raises `UserError` for what is wrong with a source, or a class with too few photos.
+    Every file that a source offers has a row either in the manifest or in the table of refused
+    files. `context.key` names `params`. Raises `UserError` for a source that cannot be used, and
+    for a class with too few photos.
     """
-    found = [_forget(candidate, forgotten) for candidate in _offered(
-        params, classes, key=key, downloads=downloads, forgotten=forgotten, bins=bins
-    )]  # fmt: skip
-    (out / "images").mkdir()
-    drawn_too = any(source.source == "synthetic" for source in params.sources)
+    candidates = _offered(params, context)
+    pictures(out).mkdir()
+    drawn_too = any(isinstance(source, Synthetic) for source in params.sources)
     if drawn_too:
-        (out / "truth/masks").mkdir(parents=True)
-    checked = map_cores(partial(check, out=out), found, desc="collect", total=len(found))
-    brought = dict.fromkeys(name for candidate in found for name in candidate.columns)
-    manifest = MANIFEST + sorted(brought, key=lambda name: name != "value")
-    columns = dict.fromkeys([*manifest, *TRUTH, "reason"])
-    table = pd.DataFrame(list(checked), columns=list(columns), dtype=object).fillna("")
-    table = table.sort_values(["part", "label", "name", "source"], ignore_index=True, kind="stable")
-    table = set_duplicates_aside(_hide_forgotten(table, forgotten))
-    kept = table[table.reason == ""]
-    _refuse_small_classes(table, classes, key)
+        masks(out).mkdir(parents=True)
+    found = map_cores(partial(check, out=out), candidates, desc="collect", total=len(candidates))
+    checked = sorted(found, key=_place)
+    checked = set_duplicates_aside(_hide_forgotten(checked, context.forgotten))
+    _refuse_small_classes(checked, context)
 
-    ids = set(kept.id)
-    for file in [*out.glob("images/*"), *out.glob("truth/masks/*")]:
-        if file.stem not in ids:  # both sides of a conflict were written, and who is forgotten
+    manifest = [each.photo for each in checked if each.photo]
+    refused = [each.row() for each in checked if not each.photo]
+    ids = {photo.id for photo in manifest}
+    for file in [*pictures(out).iterdir(), *masks(out).glob("*")]:
+        if file.stem not in ids:  # of photos that were refused after they had been opened
             file.unlink()
-    write_table(out / "manifest.csv", kept[manifest])
-    write_table(out / "rejected.csv", table.loc[table.reason != "", REJECTED])
+    MANIFEST.write(out, manifest)
+    REJECTED.write(out, refused)
     if drawn_too:
-        write_table(out / "truth/truth.csv", kept.loc[kept.x != "", TRUTH])
-    counts = ", ".join(f"{part} {n}" for part, n in kept.part.value_counts().items())
-    log.info("kept %d photos (%s), set aside %d", len(kept), counts, len(table) - len(kept))
-    return kept[manifest]
+        TRUTH.write(out, [each.truth for each in checked if each.photo and each.truth])
+    parts = Counter(photo.part for photo in manifest).most_common()
+    counts = ", ".join(f"{part} {n}" for part, n in parts)
+    log.info("kept %d photos (%s), set aside %d", len(manifest), counts, len(refused))
+    return manifest
 
 
-def set_duplicates_aside(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with a `reason` for each row whose bytes another row has too (same `sha256`).
+def set_duplicates_aside(checked: list[Checked]) -> list[Checked]:
+    """Of photos with the same bytes, at most one is kept; the others get a reason.
 
-    Of one class, the first row stays; one in wild goes before one in the pool, for an exam photo
-    must not be trained on. Under several labels nobody knows which is right: none stays.
+    Within a class, the first photo in wild is kept, or else the first: a photo of the final exam
+    must not be trained on. If the same picture has several labels, nobody knows which of them is
+    right, and none is kept.
     """
-    table = table.copy()
-    opened = table[table.reason == ""]
-    for _, twins in opened[opened.duplicated("sha256", keep=False)].groupby("sha256"):
-        if twins.label.nunique() > 1:
-            for row in twins.index:
-                others = ", ".join(twins.name.drop(row))
-                table.loc[row, "reason"] = f"same picture under another label: {others}"
+    places = defaultdict(list)  # sha256 -> places in `checked`
+    for place, each in enumerate(checked):
+        if each.photo:
+            places[each.photo.sha256].append(place)
+    settled = list(checked)
+    for twins in places.values():
+        if len({checked[place].candidate.label for place in twins}) > 1:
+            for place in twins:
+                others = ", ".join(checked[p].candidate.name for p in twins if p != place)
+                reason = f"same picture under another label: {others}"
+                settled[place] = checked[place].refused(reason)
         else:
-            first = twins.sort_values("part", ascending=False, kind="stable").iloc[0]  # wild first
-            table.loc[twins.index.drop(first.name), "reason"] = f"same picture as {first['name']}"
-    return table
+            first = next((p for p in twins if checked[p].candidate.part == "wild"), twins[0])
+            for place in twins:
+                if place != first:
+                    reason = f"same picture as {checked[first].candidate.name}"
+                    settled[place] = checked[place].refused(reason)
+    return settled
 
 
-def _offered(params: Collect, classes: list[str], **context: object) -> list[Candidate]:
-    """What all sources offer, each class by one of them at least."""
-    key, bins = context.pop("key"), context.get("bins")
-    lists = {params.path / s.file for s in params.sources if getattr(s, "file", None)}
-    found = []
+def _place(checked: Checked) -> tuple[str, ...]:
+    each = checked.candidate
+    return (each.part, each.label, each.name, each.source)
+
+
+def _offered(params: Collect, context: Context) -> list[Candidate]:
+    """What all sources offer, with the same columns for all of it.
+
+    Raises `UserError` for a class without any candidate in the pool.
+    """
+    sources = [source for source in params.sources if isinstance(source, Urls | Commons)]
+    lists = frozenset(params.path / source.file for source in sources if source.file)
+    found: list[Candidate] = []
     for number, source in enumerate(params.sources):
-        own = Context(
-            root=params.path,
-            classes=classes,
-            key=f"{key}.sources.{number}",
-            lists=frozenset(lists),
-            **context,
-        )
-        found += [valued(candidate, bins) for candidate in SOURCES[source.source](source, own)]
-    full = {c.label for c in found if c.part == "pool" and not c.reason}
-    if empty := [name for name in classes if name not in full]:
+        own = replace(context, key=f"{context.key}.sources.{number}", lists=lists)
+        found += [valued(candidate, context.bins) for candidate in _candidates(source, own)]
+    full = {each.label for each in found if each.part == "pool" and not each.reason}
+    if empty := [name for name in context.classes if name not in full]:
         raise UserError(
-            f"{key}.sources: no photos for {', '.join(map(repr, empty))}: each class needs a folder"
-            f" of its name in {str(params.path)!r} with photos in it (links to folders are not"
-            f" followed), or another source that has it{_why(found, empty)}"
+            f"{context.key}.sources: no photos for {', '.join(map(repr, empty))}: each class needs"
+            f" a folder of its name in {str(params.path)!r} with photos in it (links to folders are"
+            f" not followed), or another source that has it{_why(found, empty)}"
         )
-    return found
+    blank = dict.fromkeys((name for each in found for name in each.columns), "")
+    found = [replace(each, columns=blank | each.columns) for each in found]
+    return [_forget(each, context.forgotten) for each in found]
+
+
+def _candidates(source: Source, context: Context) -> list[Candidate]:
+    match source:
+        case Folder():
+            return folder.candidates(source, context)
+        case Synthetic():
+            return drawn.candidates(source, context)
+        case Urls():
+            return urls.candidates(source, context)
+        case Commons():
+            return commons.candidates(source, context)
+        case _:
+            return huggingface.candidates(source, context)
 
 
 def _why(found: list[Candidate], labels: list[str]) -> str:
-    reasons = dict.fromkeys(c.reason for c in found if c.label in labels)
+    reasons = dict.fromkeys(each.reason for each in found if each.label in labels)
     return f" (set aside: {'; '.join(list(reasons)[:3])})" if reasons else ""
 
 
 def _forget(candidate: Candidate, forgotten: Forgotten) -> Candidate:
-    """Who is forgotten by name is not even opened."""
+    """A photo of a forgotten person is not even opened."""
     return replace(candidate, reason=REASON) if forgotten.person(candidate.person) else candidate
 
 
-def _hide_forgotten(table: pd.DataFrame, forgotten: Forgotten) -> pd.DataFrame:
-    """The rows stay, so that every file is accounted for; what tells who they show goes."""
-    table = table.copy()
-    hit = forgotten.pictures(table) | (table.reason == REASON)
-    table.loc[hit, ["person", "author", "credit", "page"]] = ""
-    table.loc[hit, ["name", "reason"]] = ["(forgotten)", REASON]
-    if hit.any():
-        log.warning("%d pictures are forgotten: delete them from the sources, too", hit.sum())
-    return table
+def _hide_forgotten(checked: Iterable[Checked], forgotten: Forgotten) -> list[Checked]:
+    """Refuse forgotten pictures. Their rows stay, because every file has one, but without anything
+    that tells who is on them."""
+    shown, hidden = [], 0
+    for each in checked:
+        photo = each.photo
+        if each.candidate.reason == REASON or (
+            photo and forgotten.picture(photo.sha256, photo.phash)
+        ):
+            hidden += 1
+            nobody = replace(
+                each.candidate, name="(forgotten)", person="", author="", credit="", page=""
+            )
+            each = Checked(nobody).refused(REASON)
+        shown.append(each)
+    if hidden:
+        log.warning("%d pictures are forgotten: delete them from the sources, too", hidden)
+    return shown
 
 
-def _refuse_small_classes(table: pd.DataFrame, classes: list[str], key: str) -> None:
-    pool = table[table.part == "pool"]
-    for name in classes:
-        reasons = pool.reason[pool.label == name]
-        if (usable := (reasons == "").sum()) < FEWEST:
-            why = "; ".join(reasons[reasons != ""].unique()[:3])
+def _refuse_small_classes(checked: list[Checked], context: Context) -> None:
+    for name in context.classes:
+        mine = [c for c in checked if c.candidate.label == name and c.candidate.part == "pool"]
+        reasons = [each.candidate.reason for each in mine if not each.photo]
+        if (usable := len(mine) - len(reasons)) < FEWEST:
+            why = "; ".join(list(dict.fromkeys(reasons))[:3])
             raise UserError(
-                f"{key}: class {name!r} has {usable} usable photos, and needs at least {FEWEST}"
-                f" to be split (set aside: {(reasons != '').sum()}{why and ': ' + why})"
+                f"{context.key}: class {name!r} has {usable} usable photos, and needs at least"
+                f" {FEWEST} to be split (set aside: {len(reasons)}{why and ': ' + why})"
             )

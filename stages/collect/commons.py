@@ -1,10 +1,10 @@
-"""Photos of Wikimedia Commons by category or search, each with licence, author, credit and page.
+"""The source `commons`: photos of Wikimedia Commons, each with licence, author, credit and page.
 
-The MediaWiki API: https://commons.wikimedia.org/w/api.php, https://www.mediawiki.org/wiki/API:Etiquette.
-A licence is about copyright: who is on a picture has rights of their own, which it does not tell.
+It uses the MediaWiki API (https://commons.wikimedia.org/w/api.php) and keeps to its etiquette
+(https://www.mediawiki.org/wiki/API:Etiquette). A licence is about copyright. It says nothing about
+the rights of the people in a picture.
 """
 
-import json
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from functools import partial
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,27 +28,84 @@ from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
 from stages.records.sources import Commons, Entry
 
-BATCH = 50  # files an answer
-WIDTH = 1280  # pixels: one of the widths that Commons keeps ready; no face needs more
+BATCH = 50  # files in an answer
+WIDTH = 1280  # pixels: Commons keeps pictures of this width ready, and no face needs more
 MAX_ANSWER = 20_000_000  # bytes
 TYPES = ("image/jpeg", "image/png", "image/webp")
 FIELDS = ("LicenseShortName", "Artist", "Credit", "Attribution")
+WAIT = ("maxlag", "ratelimited", "readonly")  # errors that pass
+Query = dict[str, str | int]
 
 log = logging.getLogger(__name__)
+
+
+# What the API answers, as far as it is used: https://www.mediawiki.org/wiki/API:Imageinfo
+
+
+class _Field(msgspec.Struct):
+    value: object = ""  # HTML
+
+
+class _Info(msgspec.Struct):
+    url: str = ""
+    thumburl: str = ""  # the picture at `WIDTH`
+    descriptionurl: str = ""
+    mime: str = ""
+    extmetadata: dict[str, _Field] | list[object] = {}  # a list if it is empty
+
+
+class _Page(msgspec.Struct):
+    """A file."""
+
+    title: str
+    imageinfo: list[_Info] = []  # of its latest version
+
+    @property
+    def info(self) -> _Info:
+        return self.imageinfo[0] if self.imageinfo else _Info()
+
+    @property
+    def address(self) -> str:
+        return self.info.thumburl or self.info.url
+
+    def field(self, name: str) -> str:
+        """A field of the file's description as plain text."""
+        fields = self.info.extmetadata
+        text = _Text()
+        if isinstance(fields, dict) and name in fields:
+            text.feed(str(fields[name].value))
+        text.close()
+        return plain("".join(text.parts))
+
+
+class _Pages(msgspec.Struct):
+    pages: list[_Page] = []
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+    info: str = ""
+
+
+class _Answer(msgspec.Struct):
+    query: _Pages | None = None
+    more: Query | None = msgspec.field(name="continue", default=None)  # asks for the next answer
+    batchcomplete: bool = False  # the pages so far are complete
+    error: _Error | None = None
 
 
 class _Offer(NamedTuple):
     label: str
     person: str
-    page: dict[str, Any]  # as the API tells it
+    page: _Page
     reason: str  # why it is not downloaded; "" if it is
 
 
 def candidates(source: Commons, context: Context) -> list[Candidate]:
-    """At most `source.limit` files a class, taken from its entries in turn; those that Commons
-    offers but that may not or cannot be used are there with their `reason`.
+    """At most `source.limit` usable files of each class, taken from its entries in turn.
 
-    Raises `UserError` where the list is wrong or the API cannot be asked.
+    Files that are not usable are returned with their `reason`. Raises `UserError` for a list that
+    is wrong, and if the API does not answer.
     """
     web = Web(source.contact, allow_private=source.allow_private)
     offers = [
@@ -55,20 +113,21 @@ def candidates(source: Commons, context: Context) -> list[Candidate]:
         for label, entries in _lists(source, context).items()
         for offer in _of_class(label, entries, source, context, web)
     ]
-    wanted = [_address(offer.page) for offer in offers if not offer.reason]
-    got = download(
-        wanted, context.downloads, web, context.forgotten.sha256s, desc="download commons"
-    )
+    wanted = [offer.page.address for offer in offers if not offer.reason]
+    forgotten = context.forgotten.sha256s
+    got = download(wanted, context.downloads, web, forgotten, desc="download commons")
     return [_candidate(offer, got) for offer in offers]
 
 
 def _lists(source: Commons, context: Context) -> dict[str, list[Entry]]:
-    if source.classes is not None:
-        lists, where = source.classes, f"{context.key}.classes"
+    """Class -> entries, from the parameters or from the file that they name."""
+    if source.file is None:
+        lists, where = source.classes or {}, f"{context.key}.classes"
     else:
-        where = str(below(source.file, context, "file"))
+        path = below(source.file, context, "file")
+        where = str(path)
         try:
-            content = yaml.safe_load(Path(where).read_text(encoding="utf-8"))
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
             lists = TypeAdapter(dict[str, list[Entry]]).validate_python(content)
         except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
             raise UserError(f"{where} is not a list of categories a class: {error}") from error
@@ -83,17 +142,18 @@ def _lists(source: Commons, context: Context) -> dict[str, list[Entry]]:
 def _of_class(
     label: str, entries: list[Entry], source: Commons, context: Context, web: Web
 ) -> Iterator[_Offer]:
-    """A file that two of the class's entries name is the first one's."""
+    """One file of each entry in turn. A file that two entries name belongs to the first of them."""
     queue = deque((entry, _files(entry, source.api, context, web)) for entry in entries)
-    seen, usable = set(), 0
+    seen: set[str] = set()
+    usable = 0
     while queue and usable < source.limit:
         entry, files = queue.popleft()
         page = next(files, None)
         if page is None:
             continue
         queue.append((entry, files))
-        if page["title"] not in seen:
-            seen.add(page["title"])
+        if page.title not in seen:
+            seen.add(page.title)
             reason = _refusal(page, source.licences)
             if context.forgotten.person(entry.person):
                 reason = REASON
@@ -101,29 +161,36 @@ def _of_class(
             yield _Offer(label, plain(entry.person), page, reason)
 
 
-def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[dict[str, Any]]:
-    """The API's pages of one category or search, each whole."""
-    listing = (
-        {"generator": "categorymembers", "gcmtype": "file", "gcmlimit": BATCH}
-        | {"gcmtitle": entry.category}
-        if entry.category
-        else {"generator": "search", "gsrnamespace": 6, "gsrlimit": BATCH}
-        | {"gsrsearch": entry.search}
-    )
-    query = {"action": "query", "format": "json", "formatversion": 2, "maxlag": 5} | listing
-    query |= {"prop": "imageinfo", "iiprop": "url|size|mime|extmetadata", "iiurlwidth": WIDTH}
-    query |= {"iiextmetadatafilter": "|".join(FIELDS)}
-    query["iiextmetadatalanguage"] = "en"
-    more: dict[str, Any] | None = {}
-    pages: dict[str, dict[str, Any]] = {}
+def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[_Page]:
+    """The files of one category or search."""
+    query: Query = {
+        "action": "query",
+        "format": "json",
+        "formatversion": 2,
+        "maxlag": 5,
+        "prop": "imageinfo",
+        "iiprop": "url|size|mime|extmetadata",
+        "iiurlwidth": WIDTH,
+        "iiextmetadatafilter": "|".join(FIELDS),
+        "iiextmetadatalanguage": "en",
+    }
+    if entry.category:
+        query |= {"generator": "categorymembers", "gcmtype": "file", "gcmlimit": BATCH}
+        query |= {"gcmtitle": entry.category}
+    else:
+        query |= {"generator": "search", "gsrnamespace": 6, "gsrlimit": BATCH}
+        query |= {"gsrsearch": entry.search or ""}
+    more: Query | None = {}
+    pages: dict[str, _Page] = {}
     found = False
     while more is not None:
         answer = _ask(web, api, query | more, context.key)
-        for page in answer.get("query", {}).get("pages", []):
-            # What does not fit into one answer (properties of the same files) comes in the next.
-            pages[page["title"]] = pages.get(page["title"], {}) | page
-        more = answer.get("continue")
-        if answer.get("batchcomplete") or more is None:
+        for page in answer.query.pages if answer.query else []:
+            # If a description does not fit into one answer, its page comes again in the next.
+            if page.imageinfo or page.title not in pages:
+                pages[page.title] = page
+        more = answer.more
+        if answer.batchcomplete or more is None:
             found = found or bool(pages)
             yield from (pages[title] for title in sorted(pages))
             pages = {}
@@ -131,86 +198,73 @@ def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[dict[
         log.warning("%s: %r has no files; check its name", api, entry.category or entry.search)
 
 
-def _ask(web: Web, api: str, query: dict[str, Any], key: str) -> dict[str, Any]:
-    """One answer of the API, after as many tries as its maxlag and rate limit ask for.
+def _ask(web: Web, api: str, query: Query, key: str) -> _Answer:
+    """One answer of the API, after as many pauses as it asks for.
 
-    The API is not fetched by robots.txt, which keeps crawlers away from it, but by its etiquette.
+    Commons' robots.txt keeps crawlers away from the API. It is not heeded here: the API is made for
+    programs, and its own etiquette is kept.
     """
     url = f"{api}?{urlencode(query)}"
+    error = _Error()
     for _ in range(TRIES):
         text = BytesIO()
         try:
             headers = web.fetch(
                 url, text, types=("application/json",), max_bytes=MAX_ANSWER, heed_robots=False
             )
-            answer = json.loads(text.getvalue())
-        except (Refused, ValueError) as error:
-            raise UserError(f"{key}.api: {api} does not answer as MediaWiki: {error}") from error
-        error = answer.get("error")
-        if not error:
+            answer = msgspec.json.decode(text.getvalue(), type=_Answer)
+        except (Refused, msgspec.DecodeError) as reason:
+            raise UserError(f"{key}.api: {api} does not answer as MediaWiki: {reason}") from reason
+        if answer.error is None:
             return answer
-        if error.get("code") not in ("maxlag", "ratelimited", "readonly"):
+        error = answer.error
+        if error.code not in WAIT:
             break
         after = headers.get("Retry-After", "5")
         web.pause(api, float(after) if after.isdecimal() else 5)
-    raise UserError(f"{key}.api: {api} answers {error.get('code')}: {plain(error.get('info', ''))}")
+    raise UserError(f"{key}.api: {api} answers {error.code}: {plain(error.info)}")
 
 
 def _candidate(offer: _Offer, got: dict[str, Path | str]) -> Candidate:
     label, person, page, reason = offer
-    file = reason or got[_address(page)]
+    file = reason or got[page.address]
     return Candidate(
-        name=plain(page["title"]),
+        name=plain(page.title),
         label=label,
         person=person,
         part="pool",
         source="commons",
         load=partial(read, file) if isinstance(file, Path) else None,
-        licence=_field(page, "LicenseShortName"),
-        author=_field(page, "Artist"),
-        credit=_field(page, "Attribution") or _field(page, "Credit"),
-        page=plain(_info(page).get("descriptionurl", "")),
+        licence=page.field("LicenseShortName"),
+        author=page.field("Artist"),
+        credit=page.field("Attribution") or page.field("Credit"),
+        page=plain(page.info.descriptionurl),
         reason=file if isinstance(file, str) else "",
     )
 
 
-def _refusal(page: dict[str, Any], licences: list[str]) -> str:
+def _refusal(page: _Page, licences: list[str]) -> str:
     """Why a file is not even downloaded; "" if it is."""
-    info = _info(page)
-    if not info.get("url"):
+    if not page.info.url:
         return "Commons offers no file under this title"
-    if info.get("mime") not in TYPES:
+    if page.info.mime not in TYPES:
         return "not a jpg, png or webp picture"
-    licence = _field(page, "LicenseShortName") or NOT_STATED
+    licence = page.field("LicenseShortName") or NOT_STATED
     if not any(allows(allowed, licence) for allowed in licences):
         return f"licence not allowed: {licence}"
     return ""
 
 
 def allows(allowed: str, licence: str) -> bool:
-    """ "CC BY" allows "CC BY 4.0" and "CC BY 3.0 de", but neither "CC BY-SA 4.0" nor "CC BY-NC"."""
+    """Whether `licence` is `allowed` or a version of it.
+
+    "CC BY" allows "CC BY 4.0" and "CC BY 3.0 de", but neither "CC BY-SA 4.0" nor "CC BY-NC".
+    """
     return f"{licence} ".casefold().startswith(f"{allowed} ".casefold())
 
 
-def _info(page: dict[str, Any]) -> dict[str, Any]:
-    return (page.get("imageinfo") or [{}])[0]
-
-
-def _address(page: dict[str, Any]) -> str:
-    return _info(page).get("thumburl") or _info(page)["url"]
-
-
-def _field(page: dict[str, Any], name: str) -> str:
-    """A field of the file's description, which is HTML, as plain text."""
-    value = _info(page).get("extmetadata", {}).get(name, {}).get("value", "")
-    text = _Text()
-    text.feed(str(value))
-    text.close()
-    return plain("".join(text.parts))
-
-
 class _Text(HTMLParser):
-    """What of a piece of HTML is text for people."""
+    """Collects the visible text of a piece of HTML in `parts`."""
 
     def __init__(self) -> None:
         super().__init__()

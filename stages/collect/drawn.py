@@ -1,10 +1,11 @@
-"""The embedded default source: portraits drawn by `stages.collect.synthetic`."""
+"""The source `synthetic`: portraits that `stages.collect.synthetic` draws, with their truth."""
 
 from functools import partial
 
 import cv2
 
 from stages.collect.candidate import Candidate, Context, Picture
+from stages.collect.columns import VALUE
 from stages.collect.synthetic import Spec, draw, plan, years
 from stages.common.errors import UserError
 from stages.records.sources import Synthetic
@@ -16,7 +17,7 @@ def candidates(source: Synthetic, context: Context) -> list[Candidate]:
         specs = plan(context.classes, **source.model_dump(exclude={"source"}))
     except ValueError as error:
         raise UserError(f"{context.key}: {error}") from error
-    ages = context.bins if source.signal == "age" else None  # in years, where classes have them
+    ages = context.bins if source.signal == "age" else None  # in years, if the classes have them
     return [
         Candidate(
             name=spec.name,
@@ -27,13 +28,14 @@ def candidates(source: Synthetic, context: Context) -> list[Candidate]:
             load=partial(drawn, spec),
             licence="drawn; shows nobody",
             author="stages.collect.synthetic",
-            columns={"value": f"{years(spec, *ages[spec.label]):.1f}"} if ages else {},
+            columns={VALUE: f"{years(spec, *ages[spec.label]):.1f}"} if ages else {},
         )
         for spec in specs
     ]
 
 
 def drawn(spec: Spec) -> Picture:
+    """The portrait as the bytes of a JPEG file."""
     photo = draw(spec)
     bgr = cv2.cvtColor(photo.image, cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

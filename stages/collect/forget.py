@@ -1,29 +1,32 @@
-"""python -m stages.collect forget --sha256 HASH | --person NAME [task]: a tombstone.
+"""python -m stages.collect.forget --person NAME | --sha256 HASH [TASK]
 
-It is written to forgotten.csv, which `collect` reads: the next `dvc repro` builds everything
-without them, and no source can bring them back.
+Take a person or a picture out for good: writes tombstones to forgotten.csv, which `collect` reads.
+The next `dvc repro` builds everything without them, and no source can bring them back.
 """
 
 import argparse
 import re
 from pathlib import Path
+from typing import NamedTuple
 
-import pandas as pd
-
-from stages.collect.forgotten import COLUMNS, FILE, Forgotten, person_hash
+from stages.collect.downloads import DOWNLOADS
+from stages.collect.forgotten import person_hash, tombstones
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.tables import read_table, write_table
 from stages.params.merge import load
+from stages.records.folders import Folders
+from stages.records.forgotten import FORGOTTEN, Tombstone
+from stages.records.manifest import MANIFEST, Photo
+from stages.records.params import Params
 
-PURGE = """
+NEXT_STEPS = """
 Commit {file}. What to do next, in this order:
   1. Delete the pictures from the sources: {sources}
   2. dvc repro                   builds everything without them
 What older builds still hold, and how to purge it once 2. is done:
-  3. rm -rf .downloads {scratch}
+  3. rm -rf {scratch}
                                  scratch: downloads, faces, cut-outs, half-done and earlier searches
-  4. {champion}dvc repro
+  4. rm -r {champions}; dvc repro
                                  the champion was trained on them: have a new one chosen
   5. dvc gc --workspace          the cache: all that the present outputs do not need, older
                                  versions of everything included
@@ -32,84 +35,106 @@ What older builds still hold, and how to purge it once 2. is done:
                                  server: delete the older runs and model versions of
                                  {models}, then `mlflow gc`
 Others who cloned the project do 2. to 6., too. Git holds no photos, but paths in an older
-params.yaml or list may tell a name.
+params.yaml or list may contain a name.
 """
 
 
-def forget(
-    table: pd.DataFrame, seen: pd.DataFrame, *, sha256: str | None, person: str | None, task: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """forgotten.csv's `table` with tombstones added, and the rows of `seen` that they hit.
+class Seen(NamedTuple):
+    """A photo that a task has collected."""
 
-    `seen`: all manifests' rows (task, sha256, id, person, phash, name, source, ...). With
-    `person`, all pictures of that person get a tombstone of their own, so that they stay away
-    where a source does not tell who is on them. `task` "": in all tasks.
-    Raises `UserError` for a `sha256` that is neither whole nor the id of a picture in `seen`.
+    task: str
+    photo: Photo
+
+
+def forget_person(person: str, seen: list[Seen], task: str) -> tuple[list[Tombstone], list[Seen]]:
+    """Tombstones for a person and all their pictures in `seen`, and these pictures.
+
+    The pictures have tombstones of their own because another source may not say who is on them.
+    The tombstones are for `task`, or for all tasks if it is "".
     """
-    if task:
-        seen = seen[seen.task == task]
-    if person is not None:
-        known = {name for name in set(seen.person) if name}
-        names = {name for name in known if person_hash(name) == person_hash(person)}
-        hit = seen[seen.person.isin(names)]
-        new = [{"kind": "person", "hash": person_hash(person), "phash": ""}]
-    else:
-        sha256 = sha256.lower()
-        hit = seen[(seen.sha256 == sha256) | (seen.id == sha256)]
-        if not re.fullmatch("[0-9a-f]{64}", sha256) and hit.empty:
-            raise UserError(
-                f"--sha256 {sha256}: neither 64 hexadecimal digits nor the id of a picture in a "
-                "data/raw/<task>/manifest.csv"
-            )
-        new = [] if len(hit) else [{"kind": "sha256", "hash": sha256, "phash": ""}]
-    new += [{"kind": "sha256", "hash": r.sha256, "phash": r.phash} for r in hit.itertuples()]
-    added = pd.DataFrame(new, dtype=object).assign(task=task)[COLUMNS]
-    return pd.concat([table, added]).drop_duplicates(ignore_index=True), hit
+    wanted = person_hash(person)
+    seen = [each for each in seen if task in ("", each.task)]
+    names = {name for name in {each.photo.person for each in seen} if person_hash(name) == wanted}
+    hit = [each for each in seen if each.photo.person in names]
+    return [Tombstone(task, "person", wanted, ""), *_tombstones(hit, task)], hit
 
 
-def forget_door(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="stages.collect forget", description=__doc__)
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--sha256", help="of the picture's bytes, or its id in manifest.csv")
-    who.add_argument("--person", help="the name that the sources tell")
-    parser.add_argument("task", nargs="?", default="", help="in this task only")
-    options = parser.parse_args(arguments)
-    enter(lambda: _forget(**vars(options)))
+def forget_picture(sha256: str, seen: list[Seen], task: str) -> tuple[list[Tombstone], list[Seen]]:
+    """Tombstones for a picture, and where it is in `seen`; `task` as in `forget_person`.
+
+    `sha256` may also be the id of a picture in `seen`. Raises `UserError` if it is neither.
+    """
+    sha256 = sha256.lower()
+    seen = [each for each in seen if task in ("", each.task)]
+    hit = [each for each in seen if sha256 in (each.photo.sha256, each.photo.id)]
+    if hit:
+        return _tombstones(hit, task), hit
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise UserError(
+            f"--sha256 {sha256}: neither 64 hexadecimal digits nor the id of a picture in a "
+            f"{MANIFEST.path(Folders('<task>').raw)}"
+        )
+    return [Tombstone(task, "sha256", sha256, "")], []
 
 
-def _forget(sha256: str | None, person: str | None, task: str) -> None:
+def next_steps(hit: list[Seen], task: str, params: Params) -> str:
+    """What people have to do now that the pictures in `hit` are forgotten."""
+    tasks = sorted({each.task for each in hit}) or ([task] if task else list(params.tasks))
+    sources = [f"\n       {_place(each, params)}" for each in hit]
+    folders = [Folders(name) for name in tasks]
+    scratch = [path for at in folders for path in (at.searches, at.cache("*"))]
+    steps = NEXT_STEPS.format(
+        file=FORGOTTEN.name,
+        sources="".join(sources) or "none is known yet",
+        scratch=" ".join(map(str, [DOWNLOADS, *scratch])),
+        champions=" ".join(str(at.promote) for at in folders),
+        models=", ".join(f"face-{name}" for name in tasks),
+    )
+    known = f"{len(hit)} known pictures in {', '.join(tasks)} are out from now on"
+    return f"{FORGOTTEN.name}: {known}\n{steps}"
+
+
+def main(task: str, *, person: str | None, sha256: str | None) -> None:
+    root = Path()
     params = load()
     if task:
-        params.task(task)
-    if person is not None and not person.strip():
+        params.task(task)  # refuses a name that params.yaml does not have
+    known, seen = tombstones(root), _seen()
+    if sha256 is not None:
+        new, hit = forget_picture(sha256, seen, task)
+    elif person and person.strip():
+        new, hit = forget_person(person, seen, task)
+    else:
         raise UserError("--person needs a name")
-    Forgotten(FILE, task)  # refuses a damaged file
-    seen = _manifests(Path("data/raw"))
-    table, hit = forget(read_table(FILE), seen, sha256=sha256, person=person, task=task)
-    write_table(FILE, table)
-    tasks = sorted(set(hit.task)) or ([task] if task else list(params.tasks))
-    sources = [
-        str(params.tasks[task].collect.path / name)
-        if source == "folder" and task in params.tasks
-        else f"{source}: {name}"
-        for task, source, name in zip(hit["task"], hit["source"], hit["name"], strict=True)
-    ]
-    print(f"{FILE}: {len(hit)} known pictures in {', '.join(tasks)} are out from now on")
-    print(
-        PURGE.format(
-            file=FILE,
-            sources="".join(f"\n       {place}" for place in sources) or "none is known yet",
-            scratch=" ".join(f".search/{name} .cache/*/{name}" for name in tasks),
-            champion=f"rm -r {' '.join(f'data/promote/{name}' for name in tasks)}; ",
-            models=", ".join(f"face-{name}" for name in tasks),
-        )
+    FORGOTTEN.write(root, dict.fromkeys([*known, *new]))
+    print(next_steps(hit, task, params))
+
+
+def _seen() -> list[Seen]:
+    """The photos in all manifests, also those of tasks that params.yaml no longer has."""
+    folders = sorted(
+        path for path in Folders("").raw.glob("[!.]*") if MANIFEST.path(path).is_file()
     )
+    return [Seen(path.name, photo) for path in folders for photo in MANIFEST.read(path)]
 
 
-def _manifests(raw: Path) -> pd.DataFrame:
-    columns = ["task", "id", "sha256", "person", "phash", "source", "name"]
-    tables = [
-        read_table(path).assign(task=path.parent.name)[columns]
-        for path in sorted(raw.glob("*/manifest.csv"))
-    ]
-    return pd.concat([pd.DataFrame(columns=columns, dtype=object), *tables], ignore_index=True)
+def _tombstones(hit: list[Seen], task: str) -> list[Tombstone]:
+    return [Tombstone(task, "sha256", each.photo.sha256, each.photo.phash) for each in hit]
+
+
+def _place(seen: Seen, params: Params) -> str:
+    """Where a photo came from: its file, or its source and name."""
+    task, photo = seen
+    if photo.source == "folder" and task in params.tasks:
+        return str(params.tasks[task].collect.path / photo.name)
+    return f"{photo.source}: {photo.name}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.collect.forget", description=__doc__)
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--sha256", help="of the picture's bytes, or its id in manifest.csv")
+    who.add_argument("--person", help="the name that the sources give")
+    parser.add_argument("task", nargs="?", default="", help="in this task only")
+    options = parser.parse_args()
+    enter(lambda: main(options.task, person=options.person, sha256=options.sha256))

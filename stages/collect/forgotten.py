@@ -1,8 +1,8 @@
-"""Who must not come back: forgotten.csv, which is committed and therefore holds nothing but hashes.
+"""Who must not come back: the tombstones in forgotten.csv.
 
-A row is one picture (`sha256` of its bytes, and its perceptual hash, so that a re-encoded copy is
-known again) or one `person` (a slow hash of the name that collect.sources tell). `task` is empty
-where the row stands for all tasks.
+The file is in git and therefore holds only hashes. A tombstone of a picture has the sha256 of its
+bytes, and its perceptual hash, which also matches a re-encoded copy. A tombstone of a person has a
+slow hash of the name that a source gives.
 """
 
 import hashlib
@@ -11,52 +11,56 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from stages.common.errors import UserError
-from stages.common.tables import read_table
+from stages.records.forgotten import FORGOTTEN, Tombstone
 
-FILE = Path("forgotten.csv")
-COLUMNS = ["task", "kind", "hash", "phash"]
 REASON = "forgotten on request"
-NEAR = 4  # bits in which the perceptual hash of a copy may differ
+NEAR = 4  # bits by which the perceptual hash of a copy may differ
 
 
 @cache
 def person_hash(person: str) -> str:
-    """Letter case does not matter. scrypt (some ms) makes trying lists of names expensive; who is
-    asked about can still be found out by somebody who tries the right name."""
+    """The hash of a name; letter case does not matter.
+
+    scrypt takes some milliseconds, which makes it expensive to try a list of names. It cannot keep
+    somebody who tries the right name from confirming it.
+    """
     name = unicodedata.normalize("NFKC", person).strip().casefold().encode()
     return hashlib.scrypt(name, salt=b"face-automl forgotten person", n=2**10, r=8, p=1).hex()
 
 
-class Forgotten:
-    """The tombstones of one task. Raises `UserError` for a file that is missing or damaged: to go
-    on without it would bring people back."""
+def tombstones(root: Path) -> list[Tombstone]:
+    """The tombstones in the folder `root`.
 
-    def __init__(self, path: Path, task: str) -> None:
-        try:
-            table = read_table(path)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"cannot read {path}: {error}; restore it (`git checkout {path}`), for it says who "
-                f"must not be used"
-            ) from error
-        if list(table.columns) != COLUMNS or not table.kind.isin(["sha256", "person"]).all():
-            raise UserError(f"{path}: needs the columns {', '.join(COLUMNS)}; restore it from git")
-        table = table[table.task.isin(["", task])]
-        self.people = frozenset(table.hash[table.kind == "person"])
-        self.sha256s = frozenset(table.hash[table.kind == "sha256"])
-        self.phashes = np.array([int(h, 16) for h in set(table.phash) - {""}], np.uint64)
+    Raises `UserError` if the file is missing or damaged: without it, people would come back.
+    """
+    try:
+        return FORGOTTEN.read(root)
+    except UserError as error:
+        path = FORGOTTEN.path(root)
+        raise UserError(
+            f"cannot read {path}: {error.__cause__}; restore it (`git checkout {path}`), because it"
+            " says whose photos must not be used"
+        ) from error
+
+
+class Forgotten:
+    """The tombstones in the folder `root` that count for one task."""
+
+    def __init__(self, root: Path, task: str) -> None:
+        mine = [each for each in tombstones(root) if each.task in ("", task)]
+        self.sha256s = frozenset(each.hash for each in mine if each.kind == "sha256")
+        self._people = frozenset(each.hash for each in mine if each.kind == "person")
+        phashes = {int(each.phash, 16) for each in mine if each.phash}
+        self._phashes = np.array(sorted(phashes), np.uint64)
 
     def person(self, person: str) -> bool:
-        return bool(self.people and person and person_hash(person) in self.people)
+        return bool(self._people and person and person_hash(person) in self._people)
 
-    def pictures(self, table: pd.DataFrame) -> pd.Series:
-        """Which rows of `table` (sha256, phash; "" where unknown) are forgotten or near copies."""
-        hit = table.sha256.isin(self.sha256s)
-        known = table.index[table.phash != ""]
-        hashes = np.array([int(h, 16) for h in table.phash[known]], np.uint64)
-        for phash in self.phashes:
-            hit[known[np.bitwise_count(hashes ^ phash) <= NEAR]] = True
-        return hit
+    def picture(self, sha256: str, phash: str) -> bool:
+        """Whether a picture is forgotten, or nearly the same as one that is."""
+        if sha256 in self.sha256s:
+            return True
+        different = np.bitwise_count(self._phashes ^ np.uint64(int(phash, 16)))
+        return bool((different <= NEAR).any())

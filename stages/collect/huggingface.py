@@ -1,17 +1,20 @@
-"""Photos of an image data set on the Hugging Face Hub, streamed by `datasets`: code that a data set
-brings along is never run, and no more is read than `limit` photos a class need."""
+"""The source `huggingface`: photos of an image data set on the Hugging Face Hub.
+
+The library `datasets` streams the rows, and reading stops once each class has `limit` photos. Code
+that a data set contains is never run.
+"""
 
 import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from stages.collect.candidate import Candidate, Context, plain, read
+from stages.collect.columns import VALUE
 from stages.collect.downloads import store
 from stages.collect.forgotten import REASON
 from stages.common.errors import UserError
@@ -22,12 +25,19 @@ from stages.records.sources import HuggingFace
 log = logging.getLogger(__name__)
 
 
+class _Image(TypedDict):
+    """A cell of a column of pictures that `datasets` does not decode."""
+
+    bytes: bytes | None
+    path: str | None
+
+
 def candidates(source: HuggingFace, context: Context) -> list[Candidate]:
     """The first `limit` photos of each class, in the data set's order.
 
-    Raises `UserError` where the Hub or the data set does not have what is asked for.
+    Raises `UserError` if the Hub or the data set does not have what the parameters name.
     """
-    classes = set(source.bins or source.labels.values())
+    classes = set(source.bins or (source.labels or {}).values())
     if unknown := sorted(classes - set(context.classes)):
         raise UserError(
             f"{context.key}.{'bins' if source.bins else 'labels'}: {unknown[0]!r} is no class; "
@@ -43,7 +53,7 @@ def candidates(source: HuggingFace, context: Context) -> list[Candidate]:
         return list(_rows(source, context, classes))
     except (UserError, MemoryError):
         raise
-    except Exception as error:  # the Hub's, the network's and pyarrow's have nothing in common
+    except Exception as error:  # errors of the Hub, the network and pyarrow share no other class
         raise UserError(
             f"{context.key}: cannot read {source.dataset!r} ({source.split}, {source.revision}) "
             f"from the Hub: {plain(str(error)) or type(error).__name__}"
@@ -58,6 +68,7 @@ def _rows(source: HuggingFace, context: Context, classes: set[str]) -> Iterator[
     about = HfApi().dataset_info(source.dataset, revision=source.revision)
     card = about.card_data or {}
     licence = card.get("license_name") or card.get("license") or ""
+    licence = plain(", ".join(licence) if isinstance(licence, list) else licence)
     rows = datasets.load_dataset(
         source.dataset, source.config, split=source.split, revision=about.sha, streaming=True
     )
@@ -70,75 +81,78 @@ def _rows(source: HuggingFace, context: Context, classes: set[str]) -> Iterator[
                 f"its columns are {', '.join(columns)}"
             )
     feature = columns[source.label]
-    names = feature.int2str if isinstance(feature, datasets.ClassLabel) else lambda value: value
+    class_name = feature.int2str if isinstance(feature, datasets.ClassLabel) else None
     rows = rows.cast_column(source.image, datasets.Image(decode=False))
     full: Counter[str] = Counter()
     elsewhere = 0
     for number, row in enumerate(progress(rows, desc=source.dataset, total=None, unit="row")):
         value = row[source.label]
-        label = _class_of(value if value is None else names(value), source)
+        label = _class_of(value, class_name, source)
         if label is None:
             elsewhere += 1
         elif full[label] < source.limit:
             full[label] += 1
+            data, reason = _data(source, row[source.image])
             person = plain(str(row[source.person] or "")) if source.person else ""
+            if _forgotten(person, data, context):
+                data, reason = b"", REASON
             key = f"{source.dataset}@{about.sha}/{source.config}/{source.split}/{number}"
-            found = _candidate(source, context, key, row[source.image], label, person, licence)
-            yield replace(found, columns={"value": str(value)}) if source.bins else found
+            yield Candidate(
+                name=f"{source.dataset}/{source.split}/{number}",
+                label=label,
+                person=person,
+                part="pool",
+                source="huggingface",
+                load=None if reason else partial(read, store(key, data, context.downloads)),
+                licence=licence,
+                page=f"https://huggingface.co/datasets/{source.dataset}",
+                reason=reason,
+                columns={VALUE: str(value)} if source.bins else {},
+            )
             if all(full[name] >= source.limit for name in classes):
                 break
     if elsewhere:
         log.info("%s: %d rows belong to none of the classes", source.dataset, elsewhere)
 
 
-def _class_of(value: Any, source: HuggingFace) -> str | None:
+def _class_of(
+    value: object, class_name: Callable[[int], object] | None, source: HuggingFace
+) -> str | None:
+    """The class of a cell of the label column; None if it belongs to none.
+
+    `class_name` gives the names that a data set itself has for the numbers in the column.
+    """
+    if class_name and isinstance(value, int):
+        value = class_name(value)
     if source.labels:
-        return source.labels.get(value) or source.labels.get(str(value))
+        labels: dict[object, str] = {**source.labels}
+        return labels.get(value) or labels.get(str(value))
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(str(value))
+    except ValueError:
         return None
-    return next((name for name, (low, high) in source.bins.items() if low <= number <= high), None)
+    bins = source.bins or {}
+    return next((name for name, (low, high) in bins.items() if low <= number <= high), None)
 
 
-def _candidate(
-    source: HuggingFace,
-    context: Context,
-    key: str,
-    image: dict[str, Any] | None,
-    label: str,
-    person: str,
-    licence: str | list[str],
-) -> Candidate:
-    data, reason = _data(source, image)
-    if context.forgotten.person(person):
-        reason = REASON
-    if hashlib.sha256(data).hexdigest() in context.forgotten.sha256s:
-        reason = REASON
-    return Candidate(
-        name=f"{source.dataset}/{source.split}/{key.rpartition('/')[2]}",
-        label=label,
-        person=person,
-        part="pool",
-        source="huggingface",
-        load=None if reason else partial(read, store(key, data, context.downloads)),
-        licence=plain(", ".join(licence) if isinstance(licence, list) else licence),
-        page=f"https://huggingface.co/datasets/{source.dataset}",
-        reason=reason,
-    )
+def _forgotten(person: str, data: bytes, context: Context) -> bool:
+    known = context.forgotten
+    return known.person(person) or hashlib.sha256(data).hexdigest() in known.sha256s
 
 
-def _data(source: HuggingFace, image: dict[str, Any] | None) -> tuple[bytes, str]:
-    """The picture's bytes, or why there are none. A row may name a file instead of holding it; one
-    outside of the data set is a trap."""
+def _data(source: HuggingFace, image: _Image | None) -> tuple[bytes, str]:
+    """The picture's bytes, or why there are none.
+
+    A row may name a file instead of holding the bytes. Only a file of the data set itself is read:
+    any other path is a trap.
+    """
     from huggingface_hub import HfFileSystem
 
-    image = image or {}
-    if image.get("bytes") is not None:
+    image = image or _Image(bytes=None, path=None)
+    if image["bytes"] is not None:
         data = image["bytes"]
-    elif str(image.get("path")).startswith(f"hf://datasets/{source.dataset}@"):
-        with HfFileSystem().open(image["path"], "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+    elif (image["path"] or "").startswith(f"hf://datasets/{source.dataset}@"):
+        data = HfFileSystem().read_bytes(image["path"], end=MAX_BYTES + 1)
     else:
         return b"", "the data set holds no picture in this row"
     return (data, "") if len(data) <= MAX_BYTES else (b"", f"more than {MAX_BYTES / 1e6:.0f} MB")

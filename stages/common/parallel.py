@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def progress(items: Iterable, *, desc: str, total: int, unit: str = "photo") -> tqdm:
+def progress(items: Iterable, *, desc: str, total: int | None, unit: str = "photo") -> tqdm:
     """A tqdm bar that also reads well in a log file (a line every 10 s instead of every 0.1 s)."""
     interval = 0.1 if sys.stderr.isatty() else 10
     return tqdm(items, desc=desc, total=total, unit=f" {unit}", mininterval=interval)

@@ -1,5 +1,6 @@
 """data/raw/<task>: verified photos, a row for each, and why others were refused."""
 
+from pathlib import Path
 from typing import Literal
 
 from stages.records.record import Record
@@ -39,7 +40,7 @@ class Rejected(Record):
 
 
 class Truth(Record):
-    """The face's box in a drawn photo, in pixels. The person is 255 in truth/masks/<id>.png."""
+    """The face's box in a drawn photo, in pixels."""
 
     id: str
     x: int
@@ -51,3 +52,8 @@ class Truth(Record):
 MANIFEST = TableFile("manifest.csv", Photo, others="columns")
 REJECTED = TableFile("rejected.csv", Rejected)
 TRUTH = TableFile("truth/truth.csv", Truth)
+
+
+def masks(folder: Path) -> Path:
+    """Where `data/raw` has <id>.png for each drawn photo: grey, 255 = person."""
+    return folder / "truth/masks"

@@ -51,7 +51,10 @@ class TableFile(Generic[R]):
         path = self.path(folder)
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                rows = [self._from_text(cells) for cells in csv.DictReader(file)]
+                lines = csv.DictReader(file)
+                if missing := set(self.columns) - set(lines.fieldnames or ()):
+                    raise csv.Error(f"it has no column {min(missing)!r}")
+                rows = [self._from_text(cells) for cells in lines]
             return msgspec.convert(rows, type=list[self.row], strict=False)
         except (OSError, msgspec.DecodeError, csv.Error, KeyError) as error:
             raise unreadable(path, error) from error

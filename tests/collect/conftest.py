@@ -5,13 +5,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.collect.candidate import Context
-from stages.collect.forgotten import COLUMNS, Forgotten
+from stages.collect.forgotten import Forgotten
 from stages.collect.web import turns
-from stages.common.tables import write_table
+from stages.records.forgotten import FORGOTTEN, Tombstone
 
 
 class Server:
@@ -92,8 +91,8 @@ def tombstones(tmp_path):
     """forgotten.csv's rows -> what `collect` makes of them."""
 
     def tombstones(*rows):
-        write_table(tmp_path / "forgotten.csv", pd.DataFrame(rows, columns=COLUMNS))
-        return Forgotten(tmp_path / "forgotten.csv", "tone")
+        FORGOTTEN.write(tmp_path, [Tombstone(*row) for row in rows])
+        return Forgotten(tmp_path, "tone")
 
     return tombstones
 

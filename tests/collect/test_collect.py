@@ -13,14 +13,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.collect.candidate import NOT_STATED, Candidate, Context, Picture, check, plain
+from stages.collect.candidate import (
+    NOT_STATED,
+    Candidate,
+    Checked,
+    Context,
+    Picture,
+    check,
+    plain,
+)
 from stages.collect.collect import collect, set_duplicates_aside
-from stages.collect.forgotten import COLUMNS, Forgotten
+from stages.collect.forgotten import Forgotten
 from stages.collect.phash import phash
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
-from stages.common.tables import read_table, write_table
+from stages.common.tables import read_table
 from stages.params.merge import load
+from stages.records.forgotten import FORGOTTEN
+from stages.records.manifest import Photo
 from stages.records.params import Collect
 from tests.params_yaml import complete, write_params
 
@@ -52,8 +62,8 @@ def photos(tmp_path):
 @pytest.fixture
 def forgotten(tmp_path):
     """Nobody is forgotten."""
-    write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
-    return Forgotten(tmp_path / "forgotten.csv", "tone")
+    FORGOTTEN.write(tmp_path, [])
+    return Forgotten(tmp_path, "tone")
 
 
 @pytest.fixture
@@ -65,14 +75,8 @@ def run(tmp_path, monkeypatch, forgotten):
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
         out.mkdir()
         params = Collect(path=path, sources=sources or [{"source": "folder", "person": person}])
-        collect(
-            params,
-            list(classes),
-            out,
-            key="tasks.tone.collect",
-            downloads=tmp_path / "downloads",
-            forgotten=forgotten,
-        )
+        key, downloads = "tasks.tone.collect", tmp_path / "downloads"
+        collect(params, Context(path, list(classes), key, downloads, forgotten), out)
         manifest, rejected = read_table(out / "manifest.csv"), read_table(out / "rejected.csv")
         assert {p.stem for p in (out / "images").iterdir()} == set(manifest.id)
         assert (manifest.licence != "").all()
@@ -257,8 +261,9 @@ def test_check_passes_on_the_reason_of_a_source(tmp_path):
     def gone():
         raise BadImage("404 from the server")
 
-    row = check(Candidate("a", "cool", "", "pool", "web", gone), tmp_path)
-    assert (row["reason"], row["name"], "id" in row) == ("404 from the server", "a", False)
+    checked = check(Candidate("a", "cool", "", "pool", "web", gone), tmp_path)
+    row = checked.row()
+    assert (row.reason, row.name, checked.photo) == ("404 from the server", "a", None)
 
 
 def test_truth_is_written_beside(tmp_path):
@@ -267,9 +272,9 @@ def test_truth_is_written_beside(tmp_path):
     data = cv2.imencode(".jpg", picture(1))[1].tobytes()
     mask = np.full((30, 40), 255, np.uint8)
     drawn = Candidate("a", "cool", "p", "wild", "x", lambda: Picture(data, (1, 2, 3, 4), mask))
-    row = check(drawn, tmp_path)
-    assert [row[side] for side in "xywh"] == [1, 2, 3, 4]
-    assert (tmp_path / f"truth/masks/{row['id']}.png").is_file()
+    truth = check(drawn, tmp_path).truth
+    assert [getattr(truth, side) for side in "xywh"] == [1, 2, 3, 4]
+    assert (tmp_path / f"truth/masks/{truth.id}.png").is_file()
 
 
 rows = st.lists(
@@ -282,18 +287,41 @@ rows = st.lists(
 @settings(max_examples=50, deadline=None)
 @given(rows)
 def test_duplicates_are_settled_for_every_mix(rows):
-    table = pd.DataFrame(rows, columns=["sha256", "label", "part"], dtype=object)
-    table["name"], table["reason"] = [f"photo{i}" for i in range(len(rows))], ""
-    settled = set_duplicates_aside(table.sort_values(["part", "label", "name"], ignore_index=True))
-    assert sorted(settled.name) == sorted(table.name)  # in = kept + set aside
-    kept = settled[settled.reason == ""]
-    for sha, twins in settled.groupby("sha256"):
-        left = kept[kept.sha256 == sha]
-        if twins.label.nunique() > 1:
-            assert left.empty
+    photos = [photo(sha, label, part, f"photo{i}") for i, (sha, label, part) in enumerate(rows)]
+    photos.sort(key=lambda p: (p.part, p.label, p.name))
+    checked = [Checked(Candidate(p.name, p.label, "", p.part, "x"), p) for p in photos]
+    settled = set_duplicates_aside(checked)
+    # in = kept + set aside
+    assert [each.candidate.name for each in settled] == [photo.name for photo in photos]
+    assert all((each.photo is None) == (each.candidate.reason != "") for each in settled)
+    kept = [each.photo for each in settled if each.photo]
+    for sha in {photo.sha256 for photo in photos}:
+        twins = [photo for photo in photos if photo.sha256 == sha]
+        left = [photo for photo in kept if photo.sha256 == sha]
+        if len({photo.label for photo in twins}) > 1:
+            assert not left
         else:
             assert len(left) == 1
-            assert left.part.iloc[0] == ("wild" if "wild" in set(twins.part) else "pool")
+            assert left[0].part == ("wild" if "wild" in {photo.part for photo in twins} else "pool")
+
+
+def photo(sha256, label, part, name):
+    return Photo(
+        id=sha256,
+        sha256=sha256,
+        label=label,
+        person="",
+        source="x",
+        name=name,
+        licence="",
+        author="",
+        width=40,
+        height=30,
+        phash="0" * 16,
+        part=part,
+        credit="",
+        page="",
+    )
 
 
 def test_phash_tells_copies_from_others():
@@ -320,7 +348,7 @@ def project(tmp_path):
     def write(**collect):
         content["tasks"][task]["collect"] |= collect
         write_params(content, tmp_path)
-        write_table(tmp_path / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
+        FORGOTTEN.write(tmp_path, [])
         return subprocess.run(
             [sys.executable, "-m", "stages.collect", task],
             cwd=tmp_path,

@@ -36,10 +36,9 @@ def run(tmp_path, monkeypatch, tombstones, jpeg):
         (tmp_path / "out").mkdir()
         source = {"source": "folder", "columns": columns}
         params = Collect(path=tmp_path / "photos", sources=[source])
-        collect(
-            params, list(BINS), tmp_path / "out", key="tasks.tone.collect",
-            downloads=tmp_path, forgotten=tombstones(), bins=bins,
-        )  # fmt: skip
+        key = "tasks.tone.collect"
+        context = Context(params.path, list(BINS), key, tmp_path, tombstones(), bins)
+        collect(params, context, tmp_path / "out")
         tables = (read_table(tmp_path / "out" / name) for name in ("manifest.csv", "rejected.csv"))
         return [table.set_index("name") for table in tables]
 
@@ -84,8 +83,8 @@ def test_a_value_is_a_finite_number_of_its_class_or_refused(value):
     text = str(value)
     found = valued(Candidate("a", "cool", "", "pool", "folder", columns={"value": text}), BINS)
     if not found.reason and text:
-        assert 0 <= float(found.columns["value"]) <= 39
-        assert float(found.columns["value"]) == pytest.approx(float(text), rel=1e-9)
+        assert 0 <= found.value <= 39
+        assert found.value == pytest.approx(float(text), rel=1e-9)
 
 
 def test_further_columns_of_a_list_are_carried(context, monkeypatch):

@@ -8,6 +8,7 @@ from stages.collect.commons import allows, candidates
 from stages.collect.forgotten import person_hash
 from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
+from stages.records.manifest import Photo
 from stages.records.sources import Commons
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -101,26 +102,27 @@ def ask(commons, context, tmp_path):
             "allow_private": True,
         }
         found = candidates(Commons(**(source | options)), context(*forgotten))
-        return [check(candidate, tmp_path / "out") for candidate in found]
+        checked = [check(candidate, tmp_path / "out") for candidate in found]
+        return [each.photo or each.row() for each in checked]
 
     return ask
 
 
 def test_a_category_with_licence_author_credit_and_page(ask, commons):
     rows = ask({"cool": [{"category": "Category:Anna", "person": "anna"}]})
-    assert [row["name"] for row in rows] == [f"File:{n:02}.jpg" for n in range(5)]
-    assert all(row["reason"] == "" and row["person"] == "anna" for row in rows)
-    assert rows[0]["licence"] == "CC BY-SA 4.0"
-    assert rows[0]["author"] == "A. & B" and rows[0]["credit"] == "Own work"
-    assert rows[0]["page"] == "https://commons.wikimedia.org/wiki/File:00.jpg"
+    assert [row.name for row in rows] == [f"File:{n:02}.jpg" for n in range(5)]
+    assert all(isinstance(row, Photo) and row.person == "anna" for row in rows)
+    assert rows[0].licence == "CC BY-SA 4.0"
+    assert rows[0].author == "A. & B" and rows[0].credit == "Own work"
+    assert rows[0].page == "https://commons.wikimedia.org/wiki/File:00.jpg"
     # 3 batches, the two larger ones in two answers each; robots.txt is for the files alone.
     assert len(commons.queries) == 5
     assert "me@example.org" in commons.server.headers["User-Agent"]
 
 
 def test_only_licences_that_are_allowed_and_every_file_is_accounted_for(ask, commons):
-    rows = {row["name"]: row for row in ask({"cool": ["Category:Mixed"]})}
-    assert {name: row["reason"] for name, row in rows.items()} == {
+    rows = {row.name: row for row in ask({"cool": ["Category:Mixed"]})}
+    assert {name: getattr(row, "reason", "") for name, row in rows.items()} == {
         "File:20.jpg": "licence not allowed: not stated",
         "File:21.jpg": "licence not allowed: CC BY-NC 4.0",
         "File:22.jpg": "",
@@ -128,7 +130,7 @@ def test_only_licences_that_are_allowed_and_every_file_is_accounted_for(ask, com
         "File:Gone.jpg": "Commons offers no file under this title",
         "File:00.jpg": "",
     }
-    assert rows["File:20.jpg"]["licence"] == "not stated"
+    assert rows["File:20.jpg"].licence == "not stated"
     assert commons.server.times("/thumb/20.jpg") == 0
 
 
@@ -148,13 +150,13 @@ def test_licences_by_name(allowed, licence, yes):
 def test_the_limit_takes_from_each_entry_in_turn_and_asks_for_no_more(ask, commons):
     entries = [{"category": "Category:Anna", "person": "anna"}, {"search": "sorting hat"}]
     rows = ask({"warm": entries}, limit=3)
-    assert [row["name"] for row in rows] == ["File:00.jpg", "File:10.jpg", "File:01.jpg"]
+    assert [row.name for row in rows] == ["File:00.jpg", "File:10.jpg", "File:01.jpg"]
     assert commons.server.times("/thumb/4.jpg") == 0
 
 
 def test_a_file_of_two_entries_is_one_photo(ask):
     rows = ask({"cool": ["Category:Anna", "Category:Mixed"]})
-    assert [row["name"] for row in rows].count("File:00.jpg") == 1
+    assert [row.name for row in rows].count("File:00.jpg") == 1
 
 
 def test_lag_limits_and_breakdowns_are_waited_for(ask, commons, monkeypatch):

@@ -7,70 +7,86 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
-from stages.collect.forget import forget
-from stages.collect.forgotten import COLUMNS, Forgotten, person_hash
+from stages.collect.forget import Seen, forget_person, forget_picture
+from stages.collect.forgotten import Forgotten, person_hash
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
-from stages.common.tables import read_table, write_table
+from stages.common.tables import read_table
+from stages.records.forgotten import FORGOTTEN, Tombstone
+from stages.records.manifest import Photo
 from tests.conftest import CLASSES, TASK
 from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
-SEEN = pd.DataFrame(
-    [
-        ("tone", "a" * 16, "a" * 64, "anna", "0" * 16, "folder", "cool/anna__1.jpg"),
-        ("tone", "b" * 16, "b" * 64, "Anna", "f" * 16, "folder", "cool/anna__2.jpg"),
-        ("age", "c" * 16, "c" * 64, "anna", "00ff" * 4, "urls", "http://x/c.jpg"),
-        ("age", "d" * 16, "d" * 64, "", "0f0f" * 4, "urls", "http://x/d.jpg"),
-    ],
-    columns=["task", "id", "sha256", "person", "phash", "source", "name"],
-)
-EMPTY = pd.DataFrame(columns=COLUMNS, dtype=object)
+
+
+def seen(task, letter, person, phash, source, name):
+    """A photo that `task` has collected; its sha256 is 64 times the letter."""
+    photo = Photo(
+        id=letter * 16,
+        sha256=letter * 64,
+        label="cool",
+        person=person,
+        source=source,
+        name=name,
+        licence="",
+        author="",
+        width=40,
+        height=30,
+        phash=phash,
+        part="pool",
+        credit="",
+        page="",
+    )
+    return Seen(task, photo)
+
+
+SEEN = [
+    seen("tone", "a", "anna", "0" * 16, "folder", "cool/anna__1.jpg"),
+    seen("tone", "b", "Anna", "f" * 16, "folder", "cool/anna__2.jpg"),
+    seen("age", "c", "anna", "00ff" * 4, "urls", "http://x/c.jpg"),
+    seen("age", "d", "", "0f0f" * 4, "urls", "http://x/d.jpg"),
+]
 
 
 def test_a_person_and_all_their_pictures():
-    table, hit = forget(EMPTY, SEEN, sha256=None, person=" ANNA", task="")
-    assert set(table.kind) == {"person", "sha256"} and set(table.task) == {""}
-    assert set(table.hash) == {person_hash("anna"), "a" * 64, "b" * 64, "c" * 64}
-    assert len(hit) == 3 and "anna" not in table.to_csv().lower()
-    again, _ = forget(table, SEEN, sha256=None, person="anna", task="")
-    pd.testing.assert_frame_equal(again, table)
+    new, hit = forget_person(" ANNA", SEEN, task="")
+    assert {each.kind for each in new} == {"person", "sha256"}
+    assert {each.task for each in new} == {""}
+    assert {each.hash for each in new} == {person_hash("anna"), "a" * 64, "b" * 64, "c" * 64}
+    assert len(hit) == 3 and "anna" not in str(new).lower()
+    assert forget_person("anna", SEEN, task="")[0] == new
 
 
 def test_in_one_task_only(tmp_path):
-    table, hit = forget(EMPTY, SEEN, sha256=None, person="anna", task="age")
-    assert set(hit.task) == {"age"} and set(table.hash) == {person_hash("anna"), "c" * 64}
-    write_table(tmp_path / "f.csv", table)
-    assert Forgotten(tmp_path / "f.csv", "age").person("anna")
-    assert not Forgotten(tmp_path / "f.csv", "tone").person("anna")
+    new, hit = forget_person("anna", SEEN, task="age")
+    assert {each.task for each in hit} == {"age"}
+    assert {each.hash for each in new} == {person_hash("anna"), "c" * 64}
+    FORGOTTEN.write(tmp_path, new)
+    assert Forgotten(tmp_path, "age").person("anna")
+    assert not Forgotten(tmp_path, "tone").person("anna")
 
 
 @pytest.mark.parametrize("sha256", ["d" * 64, "d" * 16, "D" * 64])
 def test_a_picture_by_its_hash_or_id(sha256):
-    table, hit = forget(EMPTY, SEEN, sha256=sha256, person=None, task="")
-    assert table.values.tolist() == [["", "sha256", "d" * 64, "0f0f" * 4]] and len(hit) == 1
+    new, hit = forget_picture(sha256, SEEN, task="")
+    assert new == [Tombstone("", "sha256", "d" * 64, "0f0f" * 4)] and len(hit) == 1
 
 
 def test_a_picture_that_nobody_has_seen_yet():
-    table, hit = forget(EMPTY, SEEN, sha256="9" * 64, person=None, task="")
-    assert table.values.tolist() == [["", "sha256", "9" * 64, ""]] and hit.empty
+    new, hit = forget_picture("9" * 64, SEEN, task="")
+    assert new == [Tombstone("", "sha256", "9" * 64, "")] and not hit
     with pytest.raises(UserError, match="neither 64 hexadecimal digits nor the id"):
-        forget(EMPTY, SEEN, sha256="9" * 16, person=None, task="")
+        forget_picture("9" * 16, SEEN, task="")
 
 
 def test_copies_that_are_nearly_the_same_are_known_again(tombstones):
     known = tombstones(("", "sha256", "a" * 64, "00000000000000ff"))
-    rows = [
-        ("a" * 64, ""),
-        ("b" * 64, "000000000000000f"),
-        ("c" * 64, "0000000000000007"),
-        ("", ""),
-    ]
-    table = pd.DataFrame(rows, columns=["sha256", "phash"], dtype=object)
-    assert known.pictures(table).tolist() == [True, True, False, False]
+    assert known.picture("a" * 64, "123456789abcdef0")
+    assert known.picture("b" * 64, "000000000000000f")
+    assert not known.picture("c" * 64, "0000000000000007")
 
 
 @pytest.mark.parametrize("text", [None, "", "task,kind\n", "task,kind,hash,phash\n,name,anna,\n"])
@@ -78,7 +94,7 @@ def test_to_go_on_without_the_list_would_bring_people_back(tmp_path, text):
     if text is not None:
         (tmp_path / "forgotten.csv").write_text(text)
     with pytest.raises(UserError, match="forgotten.csv"):
-        Forgotten(tmp_path / "forgotten.csv", "tone")
+        Forgotten(tmp_path, "tone")
 
 
 def test_the_shipped_list_is_empty():
@@ -91,7 +107,7 @@ def project(tmp_path):
     source = {"source": "folder", "person": r"(.+)__\d+"}
     content["tasks"]["tone"]["collect"] = {"path": "photos", "sources": [source]}
     write_params(content, tmp_path)
-    write_table(tmp_path / "forgotten.csv", EMPTY)
+    FORGOTTEN.write(tmp_path, [])
     for person in range(8):
         label = "cool" if person % 2 else "warm"
         for shot in range(2):
@@ -102,9 +118,9 @@ def project(tmp_path):
             (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(tmp_path / f"photos/{label}/person{person}__{shot}.jpg"), picture)
 
-    def run(*arguments):
+    def run(*arguments, module="stages.collect"):
         done = subprocess.run(
-            [sys.executable, "-m", "stages.collect", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -121,7 +137,7 @@ def test_whoever_is_forgotten_is_gone_and_stays_away(project):
     out = path / "data/raw/tone"
     assert run("tone").returncode == 0 and len(read_table(out / "manifest.csv")) == 16
     photo = path / "photos/warm/person2__0.jpg"
-    done = run("forget", "--person", "person2")
+    done = run("--person", "person2", module="stages.collect.forget")
     assert done.returncode == 0, done.stderr
     assert "2 known pictures in tone" in done.stdout
     assert "photos/warm/person2__0.jpg" in done.stdout
@@ -167,7 +183,7 @@ def test_whoever_is_forgotten_is_gone_and_stays_away(project):
 def test_wrong_arguments(project, arguments, said):
     path, run = project
     before = (path / "forgotten.csv").read_text()
-    done = run("forget", *arguments)
+    done = run(*arguments, module="stages.collect.forget")
     assert done.returncode != 0 and said in done.stderr
     assert (path / "forgotten.csv").read_text() == before
 
@@ -210,7 +226,7 @@ def test_the_next_repro_builds_everything_without_them(pets):
     manifest = read_table(pets.path / f"data/raw/{TASK}/manifest.csv")
     theirs = manifest[manifest.person == "0"]
     assert len(theirs) == 2 and all(id in everything(pets, *folders) for id in theirs.id)
-    pets.run("python", "-m", "stages.collect", "forget", "--person", "0")
+    pets.run("python", "-m", "stages.collect.forget", "--person", "0")
     photo, copy = (pets.path / f"photos/fox/{name}" for name in ("0__0.jpg", "nobody__1.jpg"))
     cv2.imwrite(str(copy), cv2.imread(str(photo)), [cv2.IMWRITE_JPEG_QUALITY, 60])
     done = pets.run("dvc", "repro", f"suspects@{TASK}", f"augment@{TASK}")
@@ -237,7 +253,7 @@ def test_they_are_in_no_prediction_and_no_report(built, tmp_path):
     person = splits.person[(splits.part == "test") & (splits.person != "")].iloc[0]
     theirs = splits.id[splits.person == person]
     assert all(id in everything(project, *folders) for id in theirs)
-    project.run("python", "-m", "stages.collect", "forget", "--person", person)
+    project.run("python", "-m", "stages.collect.forget", "--person", person)
     assert f"search@{TASK}" in project.repro()
     found = everything(project, *folders)
     assert not any(id in found for id in theirs)

@@ -19,7 +19,7 @@ SHA, OID = "a" * 40, "b" * 40
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from pydantic import TypeAdapter
+from msgspec import structs
 from stages.collect.candidate import Context, check
 from stages.collect.forgotten import Forgotten
 from stages.collect.huggingface import candidates
@@ -27,13 +27,15 @@ from stages.common.errors import UserError
 from stages.records.sources import HuggingFace
 root = Path(sys.argv[1])
 (root / "out/images").mkdir(parents=True)
-forgotten = Forgotten(root / "forgotten.csv", "t")
+forgotten = Forgotten(root, "t")
 context = Context(root, ["cool", "warm"], "key", root / "downloads", forgotten)
 answers = []
 for source in json.loads(sys.argv[2]):
     try:
         found = candidates(HuggingFace(**source), context)
-        answers.append([check(candidate, root / "out") for candidate in found])
+        checked = [check(candidate, root / "out") for candidate in found]
+        rows = [structs.asdict(each.photo or each.row()) for each in checked]
+        answers.append(rows)
     except UserError as error:
         answers.append(str(error))
 print(json.dumps(answers))
@@ -159,21 +161,24 @@ def test_photos_of_the_hub(ask, hub):
     assert isinstance(by_bin, list), by_bin
     # The first two of each class, with what is known of them.
     assert [(row["name"][-1], row["label"], row["person"]) for row in by_label] == [
-        ("0", "cool", "p0"), ("1", "warm", "p0"), ("2", "cool", "p1"), ("3", "warm", "p1"),
-    ]  # fmt: skip
+        ("0", "cool", "p0"),
+        ("1", "warm", "p0"),
+        ("2", "cool", "p1"),
+        ("3", "warm", "p1"),
+    ]
     assert {row["licence"] for row in by_label} == {"cc-by-4.0"}
     assert {row["page"] for row in by_label} == {"https://huggingface.co/datasets/me/faces"}
-    assert all(row["id"] and not row["reason"] for row in by_label)
+    assert all(row["id"] and "reason" not in row for row in by_label)
     # 0, 10 and three bad rows of age 1 are young; 60 to 110 old; the rest belongs to neither.
-    reasons = [row["reason"] for row in by_bin if row["reason"]]
+    reasons = [row["reason"] for row in by_bin if "reason" in row]
     assert len(by_bin) == 11 and len(reasons) == 3
     assert reasons == [
         "the data set holds no picture in this row",  # a path on this machine is not followed
         "the data set holds no picture in this row",
         "not a jpg, png or webp picture",
     ]
-    assert [row.get("value") for row in by_bin[:3]] == ["0", "10", "60"]
-    assert not any("value" in row for row in by_label)
+    assert [row["columns"]["value"] for row in by_bin[:3]] == ["0", "10", "60"]
+    assert not any("value" in row["columns"] for row in by_label)
     assert "key.label: 'me/faces' has no column 'years'; its columns are image, age" in no_column
     assert "key.labels: 'cold' is no class" in no_class
     assert "cannot read 'me/faces' (test, main)" in no_split

@@ -161,8 +161,8 @@ def face(photo: Photo, size: int = 24) -> np.ndarray:
 @pytest.mark.parametrize("part", ["train", "wild"])
 def test_skin_grows_warmer_with_the_undertone(pools, part):
     def warmth(label: str) -> float:
-        faces = [face(photo)[8:20, 4:20] for photo in pick(pools["undertone"], part)
-                 if photo.label == label]  # fmt: skip
+        photos = [photo for photo in pick(pools["undertone"], part) if photo.label == label]
+        faces = [face(photo)[8:20, 4:20] for photo in photos]
         lab = cv2.cvtColor(np.float32(faces).reshape(1, -1, 3) / 255, cv2.COLOR_RGB2Lab)[0]
         return float(lab[:, 2].mean() - lab[:, 1].mean())
 

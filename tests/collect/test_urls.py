@@ -7,14 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from stages.collect.candidate import check
-from stages.collect.forgotten import COLUMNS, person_hash
+from stages.collect.forgotten import person_hash
 from stages.collect.urls import candidates
 from stages.common.errors import UserError
-from stages.common.tables import read_table, write_table
+from stages.common.tables import read_table
+from stages.records.forgotten import FORGOTTEN
+from stages.records.manifest import Rejected
 from stages.records.sources import Urls
 from tests.params_yaml import complete, write_params
 
@@ -40,7 +41,13 @@ def ask(server, context, jpeg, tmp_path):
 
 def opened(found, tmp_path):
     (tmp_path / "out/images").mkdir(parents=True, exist_ok=True)
-    return [check(candidate, tmp_path / "out") for candidate in found]
+    checked = [check(candidate, tmp_path / "out") for candidate in found]
+    return [each.photo or each.row() for each in checked]
+
+
+def reason(row):
+    """Why a photo was refused; "" if it was not."""
+    return row.reason if isinstance(row, Rejected) else ""
 
 
 def test_a_list_becomes_photos_with_what_it_says_of_them(ask, server, jpeg, tmp_path):
@@ -53,11 +60,10 @@ def test_a_list_becomes_photos_with_what_it_says_of_them(ask, server, jpeg, tmp_
         ),
         tmp_path,
     )
-    assert first["sha256"] == sha256 and first["name"] == first["page"] == server.url + "/0.jpg"
-    assert [first[k] for k in ("label", "person", "licence", "author", "source", "reason")] == [
-        "cool", "anna", "CC BY 4.0", "A. Author", "urls", "",
-    ]  # fmt: skip
-    assert second["licence"] == "not stated" and second["id"]
+    assert first.sha256 == sha256 and first.name == first.page == server.url + "/0.jpg"
+    said = (first.label, first.person, first.licence, first.author, first.source)
+    assert said == ("cool", "anna", "CC BY 4.0", "A. Author", "urls")
+    assert second.licence == "not stated" and second.id
 
 
 def test_every_row_is_accounted_for(ask, server, tmp_path):
@@ -66,16 +72,16 @@ def test_every_row_is_accounted_for(ask, server, tmp_path):
     server.routes["/2.jpg"] = (200, JPEG, server.routes["/2.jpg"][2][:150])
     names = ["/0.jpg", "/gone.jpg", "/page", "/liar.jpg", "/2.jpg"]
     rows = opened(ask(*((name, "cool") for name in names), ("/0.jpg", "cool")), tmp_path)
-    assert [row["name"].rpartition("/")[2] for row in rows] == [n[1:] for n in [*names, "/0.jpg"]]
+    assert [row.name.rpartition("/")[2] for row in rows] == [n[1:] for n in [*names, "/0.jpg"]]
     said = ["", "answers 404", "'text/html'", "not a jpg, png or webp", "cut short", "listed twice"]
-    assert all(word in row["reason"] for word, row in zip(said, rows, strict=True))
-    assert [row["reason"] == "" for row in rows] == [True] + 5 * [False]
+    assert all(word in reason(row) for word, row in zip(said, rows, strict=True))
+    assert [reason(row) == "" for row in rows] == [True] + 5 * [False]
 
 
 def test_a_picture_that_was_exchanged_is_refused(ask, tmp_path):
     columns = "url,label,sha256"
     [row] = opened(ask(("/0.jpg", "cool", "0" * 64), columns=columns), tmp_path)
-    assert row["reason"] == "its sha256 is not the one of the list"
+    assert row.reason == "its sha256 is not the one of the list"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_a_half_done_list_goes_on(ask, server, tmp_path):
     rows = [(f"/{n}.jpg", "cool") for n in range(4)]
     server.routes["/3.jpg"], late = (404, {}, b""), server.routes["/3.jpg"]
     first = opened(ask(*rows), tmp_path)
-    assert [bool(row["reason"]) for row in first] == [False, False, False, True]
+    assert [bool(reason(row)) for row in first] == [False, False, False, True]
     server.routes["/3.jpg"] = late
     # One is damaged, one has lost its sum: neither counts as got.
     done = sorted((tmp_path / "downloads").glob("*.sha256"))
@@ -118,7 +124,7 @@ def test_a_half_done_list_goes_on(ask, server, tmp_path):
     done[1].unlink()
     before = len(server.asked)
     again = opened(ask(*rows), tmp_path)
-    assert all(not row["reason"] for row in again) and again[:3] == first[:3]
+    assert all(not reason(row) for row in again) and again[:3] == first[:3]
     fetched = [path for path in server.asked[before:] if path != "/robots.txt"]
     assert len(fetched) == 3 and "/3.jpg" in fetched
 
@@ -127,7 +133,7 @@ def test_what_comes_from_a_list_cannot_break_the_tables(ask, tmp_path):
     columns = "url,label,person,author"
     row = ("/0.jpg", "cool", "an\x00na\x1b[31m", '"two\nlines, ""quoted"""')
     [row] = opened(ask(row, columns=columns), tmp_path)
-    assert row["person"] == "an na [31m" and row["author"] == 'two lines, "quoted"'
+    assert row.person == "an na [31m" and row.author == 'two lines, "quoted"'
 
 
 def test_private_addresses_are_refused_by_default(ask, context):
@@ -170,7 +176,7 @@ def test_a_stage_killed_while_it_downloads_gives_the_same_in_the_end(server, jpe
         lines = [f"{server.url}/{n}.jpg,{'cool' if n % 2 else 'warm'}" for n in range(40)]
         (folder / "photos/list.csv").write_text("\n".join(["url,label", *lines]))
         write_params(content, folder)
-        write_table(folder / "forgotten.csv", pd.DataFrame(columns=COLUMNS))
+        FORGOTTEN.write(folder, [])
         return folder
 
     def start(folder):
