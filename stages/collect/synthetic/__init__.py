@@ -1,8 +1,11 @@
-"""Portraits drawn when there are no photos: persons with an identity, a class that shows in their
-faces, and the ground truth that real photos lack (face box, person mask, who it is).
+"""Drawn portraits, for trying the pipeline without photos.
 
-The backgrounds of the training part mostly follow the class and those of the wild part never do:
-a model that learns the background fails on the wild part."""
+Each shows a person with an identity and a class that can be seen in the face. The truth that real
+photos lack is known: face box, person mask, and who it is.
+
+The backgrounds of the training part mostly depend on the class, and those of the wild part never
+do. A model that learns the background therefore fails on the wild part.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +19,21 @@ from stages.collect.synthetic.render import Pose, portrait
 
 __all__ = ["SIGNALS", "Photo", "Spec", "draw", "plan", "years"]
 
-TIED = 0.8  # the share of training backgrounds that follow the class
-GOLDEN = 2.39996  # radians: hues this far apart never crowd, however many classes there are
+TIED = 0.8  # share of training backgrounds that depend on the class
+GOLDEN = 2.39996  # golden angle in radians: steps of it give distinct hues, however many
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One drawn photo and what is true of it."""
+    """A drawn photo with its truth."""
 
-    name: str  # unique: "label/p03__2.jpg", in the wild part "wild/label/p12__1.jpg"
+    name: str  # unique: "label/p03__2.jpg", or "wild/label/p12__1.jpg" in the wild part
     image: np.ndarray  # (size, size, 3) uint8 RGB
     label: str
     person: str  # unique over classes and parts
     part: str  # "train" or "wild"
     box: tuple[int, int, int, int]  # the face's x, y, w, h in pixels
-    mask: np.ndarray  # (size, size) uint8, 255 where the person is, soft at the edge
+    mask: np.ndarray  # (size, size) uint8, 255 = person; values between 0 and 255 at the edge
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,13 @@ def plan(
     size: int,
     seed: int,
 ) -> list[Spec]:
-    """What to draw: `people` persons a class with `photos` photos each for training, and `wild`
-    photos a class, two a person, of other people. With "age" the classes run from young to old,
-    with "undertone" from cool to warm. ValueError for an unknown signal, or for more than 15
-    "geometry" classes."""
+    """What to draw, in the order of the classes.
+
+    For training, each class has `people` persons with `photos` photos each. For the wild part, it
+    has `wild` photos of other persons, two of each. With "age" the classes go from young to old,
+    with "undertone" from cool to warm. Raises ValueError for an unknown signal, and for more than
+    15 "geometry" classes.
+    """
     if signal not in SIGNALS:
         raise ValueError(f"unknown signal {signal!r}: not one of {', '.join(SIGNALS)}")
     if signal == "geometry" and len(classes) > 15:
@@ -80,7 +86,7 @@ def plan(
             classes=len(classes),
             size=size,
             person_seed=(seed, rank, who),
-            photo_seed=(seed, rank, who, 1 + shot),  # numpy takes a trailing 0 for no entry
+            photo_seed=(seed, rank, who, 1 + shot),  # 1 +: numpy ignores a trailing 0
         )
         for rank, label in enumerate(classes)
         for part, who, shot in shots
@@ -88,7 +94,7 @@ def plan(
 
 
 def draw(spec: Spec) -> Photo:
-    """The photo of `spec`: the same bytes for the same spec, in any process and order."""
+    """Draw one photo. The same spec gives the same bytes, in any process and order."""
     rng = np.random.default_rng(spec.photo_seed)
     who = person(spec.signal, spec.rank, spec.classes, np.random.default_rng(spec.person_seed))
     rgb, alpha, box = portrait(who, Pose.random(rng), spec.size, rng)
@@ -99,10 +105,10 @@ def draw(spec: Spec) -> Photo:
 
 
 def years(spec: Spec, first: float, last: float) -> float:
-    """How old the person of an "age" `spec` is, in a class from `first` to `last` years.
+    """The age of the person of an "age" `spec`, in a class from `first` to `last` years.
 
-    The class's typical age stands for the middle of the class, half the way to the next class's
-    for its end; who was drawn beyond that is as old as the class allows.
+    The scale is linear: the typical age of the class is the middle of its years, and the point
+    halfway to the typical age of the next class is their end. Ages beyond that are clipped.
     """
     who = person(spec.signal, spec.rank, spec.classes, np.random.default_rng(spec.person_seed))
     typical, other = (typical_age(rank, spec.classes) for rank in (spec.rank, spec.rank + 1))
@@ -111,16 +117,21 @@ def years(spec: Spec, first: float, last: float) -> float:
 
 
 def _backdrop(spec: Spec, rng: np.random.Generator) -> np.ndarray:
-    """The background: tied to the class or random in training, always random in the wild."""
-    motif, hue = rng.choice(WILD if spec.part == "wild" else TRAIN), rng.uniform(0, 2 * np.pi)
+    """The background, (size, size, 3) float32 RGB 0..255: random, or for `TIED` of the training
+    photos given by the class."""
+    motifs = WILD if spec.part == "wild" else TRAIN
+    motif, hue = motifs[rng.integers(len(motifs))], rng.uniform(0, 2 * np.pi)
     if spec.part == "train" and rng.random() < TIED:
         motif, hue = TRAIN[spec.rank % len(TRAIN)], spec.rank * GOLDEN
     return background(motif, hue, spec.size, rng)
 
 
 def _camera(image: np.ndarray, wild: bool, rng: np.random.Generator) -> np.ndarray:
-    """What the camera makes of the scene, float32 RGB 0..255 to uint8: white balance, exposure,
-    vignette, softness and noise, all of them worse in the wild."""
+    """A scene as a camera takes it: float32 RGB 0..255 -> uint8.
+
+    White balance, exposure and noise vary; in the wild part they vary more, and contrast, vignette
+    and softness are added.
+    """
     size = len(image)
     warm, tint = rng.normal(0, 0.026 if wild else 0.02, 2)
     gain = np.exp([warm, tint / 2, -warm]) * rng.uniform(0.86, 1.12)

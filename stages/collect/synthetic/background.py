@@ -1,4 +1,8 @@
-"""What stands behind the person: motifs in a palette, cluttered and out of focus."""
+"""Backgrounds: motifs in the colours of a palette, cluttered and out of focus.
+
+Each motif is a function of its size in pixels, the palette's hue in radians and a generator. It
+returns (size, size, 3) RGB 0..255.
+"""
 
 from collections.abc import Callable
 
@@ -11,19 +15,19 @@ Painter = Callable[[int, float, np.random.Generator], np.ndarray]
 
 
 def background(motif: Painter, hue: float, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Picture (size, size, 3) float32 RGB 0..255 of `motif` in the palette around `hue` radians."""
+    """`motif` out of focus: (size, size, 3) float32 RGB 0..255."""
     image = motif(size, hue, rng)
     return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4) * size / 320).astype(np.float32)
 
 
 def _colour(hue: float, lightness: float, chroma: float, rng: np.random.Generator) -> list[float]:
-    """One colour of the palette, a little off `hue` and `lightness`."""
+    """One colour of the palette: RGB 0..255 near the given hue (radians), lightness and chroma."""
     angle, reach = hue + rng.normal(0, 0.18), chroma * rng.uniform(0.7, 1.2)
     return lab(lightness + rng.normal(0, 4), reach * np.cos(angle), reach * np.sin(angle)).tolist()
 
 
 def _wall(size: int, hue: float, rng: np.random.Generator, chroma: float = 22) -> np.ndarray:
-    """A plain wall, shaded between its four corners: where every motif starts."""
+    """A plain wall in a gradient between four colours, with which every motif starts."""
     corners = [_colour(hue, rng.uniform(48, 78), chroma, rng) for _ in range(4)]
     corners = np.array(corners, np.uint8).reshape(2, 2, 3)
     return cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -35,7 +39,7 @@ def _xy(*values: float) -> tuple[int, ...]:
 
 def _bokeh(size: int, hue: float, rng: np.random.Generator) -> np.ndarray:
     image = _wall(size, hue, rng) // 2
-    for _ in range(6):  # discs in a few see-through layers
+    for _ in range(6):  # layers of half-transparent discs
         layer = image.copy()
         for _ in range(8):
             at, r = _xy(*rng.uniform(0, size, 2)), int(size * rng.uniform(0.02, 0.08))

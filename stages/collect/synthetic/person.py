@@ -1,4 +1,4 @@
-"""Who is in the picture: one person's proportions, colours and hair, drawn around their class."""
+"""One person: proportions, colours and hair, random around what the class sets."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ SIGNALS = ("age", "undertone", "geometry")
 FRONTS = ("swept", "fringe", "curtain", "up")
 LENGTHS = ("short", "bob", "long")
 
-# The proportions that tell `geometry` classes apart, in half face widths (angles in radians): the
-# mean, one standard step, and by what share childhood and old age change them. Children have large
-# features in a round, short face; old age lengthens the nose and thins the lips.
+# The proportions in which `geometry` classes differ, in half face widths (angles in radians): mean,
+# standard deviation, and relative change in childhood and in old age. Children have large features
+# in a round, short face; old age lengthens the nose and thins the lips.
 GENES = {
     "eye_tilt": (0.07, 0.10, 0.0, 0.0),
     "brow_thick": (0.085, 0.028, -0.42, 0.0),
@@ -38,7 +38,7 @@ class Person:
 
     shape: dict[str, float]  # GENES plus eye_y, cheek and (hair) volume
     age: float  # 0 child .. 1 old
-    old: float  # 0 while wrinkles have not set in .. 1
+    old: float  # 0 no wrinkles .. 1
     skin: np.ndarray
     lips: np.ndarray
     hair: np.ndarray
@@ -46,17 +46,19 @@ class Person:
     iris: np.ndarray
     front: str  # one of FRONTS
     length: str  # one of LENGTHS
-    thinning: float  # 0 full hair .. 1 bald on top
+    thinning: float  # 0 full hair .. 1 bald
     glasses: bool
     blush: float
     moles: np.ndarray  # (k, 2) places on the face
-    spots: np.ndarray  # (9, 2) places where age spots come first to last
-    lines: np.ndarray  # (4, 2) reach and depth of the forehead lines, lowest first
+    spots: np.ndarray  # (9, 2) places of age spots, in the order in which they appear
+    lines: np.ndarray  # (4, 2) width and depth of the forehead lines, lowest first
 
 
 def prototypes() -> np.ndarray:
-    """(15, 15) of +-1, a row a class and a column a gene: from a Hadamard matrix, so that any two
-    classes differ in exactly eight genes."""
+    """(15, 15) of +1 and -1: a row for each class, a column for each gene.
+
+    The rows are those of a Hadamard matrix, so that any two classes differ in exactly eight genes.
+    """
     h = np.ones((1, 1))
     for _ in range(4):
         h = np.block([[h, h], [h, -h]])
@@ -64,12 +66,12 @@ def prototypes() -> np.ndarray:
 
 
 def typical_age(rank: int, classes: int) -> float:
-    """0 child .. 1 old, in the middle of class `rank` out of `classes` from young to old."""
+    """0 child .. 1 old: the middle of class `rank` of `classes`, which go from young to old."""
     return 0.05 + 0.9 * (rank / max(classes - 1, 1))
 
 
 def person(signal: str, rank: int, classes: int, rng: np.random.Generator) -> Person:
-    """A person of class `rank` out of `classes`, who varies around what `signal` sets."""
+    """A random person of class `rank` of `classes`; `signal` says what the class determines."""
     step = rank / max(classes - 1, 1)
     z = 0.6 * np.clip(rng.standard_normal(len(GENES)), -2, 2)
     age, warmth = rng.uniform(0.28, 0.42), rng.normal(0, 0.35)
@@ -92,7 +94,7 @@ def person(signal: str, rank: int, classes: int, rng: np.random.Generator) -> Pe
     shape["eye_y"] = 0.22 * child
 
     skin = lab(rng.uniform(66, 79) + 3 * child - 3 * old, 14 - 2.5 * warmth, 16.5 + 6 * warmth)
-    depth = rng.choice([9, 13, 20, 29, 39])  # black to light brown, the lighter the more colour
+    depth = rng.choice([9, 13, 20, 29, 39])  # black to light brown
     hair = lab(depth, 0.22 * depth + 2.5 * warmth, 0.36 * depth + (3 + 0.17 * depth) * warmth)
     brows, silver = tint(hair, 2), lab(rng.uniform(66, 82), warmth, 1 + 2 * warmth)
     grey = np.clip(rng.normal(1.25, 0.15) * old, 0, 1)

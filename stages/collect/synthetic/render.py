@@ -1,13 +1,14 @@
-"""How one person is drawn: posed, lit, and painted from the back hair to the glasses.
+"""Draws one person in a pose and a light, from the back hair to the glasses.
 
-Places on the head are in half face widths from the middle of the skull, x to the picture's right
-and y down; the surface bulges towards the viewer by z, which is what turning the head moves."""
+Places on the head are in half face widths from the middle of the skull: x to the right of the
+picture, y down, z towards the viewer. When the head turns, places with a larger z move further.
+"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stages.collect.synthetic.canvas import (
     Canvas,
@@ -21,7 +22,7 @@ from stages.collect.synthetic.canvas import (
 )
 from stages.collect.synthetic.person import Person
 
-SUPERSAMPLE = 1.5  # on top of the anti-aliasing of every stroke
+SUPERSAMPLE = 1.5  # in addition to the anti-aliasing of every stroke
 WHITE, INK = np.array([255.0, 255, 255]), np.array([28.0, 20, 20])
 HAIRLINES = {
     "up": path("-.95,0 -.9,-.45 -.66,-.74 0,-.88 .66,-.74 .9,-.45 .95,0"),
@@ -35,7 +36,7 @@ LENS = path("-.3,-.16 0,-.2 .31,-.17 .27,.18 0,.22 -.26,.18")
 
 @dataclass(frozen=True)
 class Pose:
-    """What changes from photo to photo. Angles in radians, lengths in picture widths."""
+    """What changes from photo to photo. Angles are in radians, lengths in picture widths."""
 
     yaw: float
     pitch: float
@@ -44,14 +45,14 @@ class Pose:
     centre: tuple[float, float]
     light: float  # -1 from the left .. 1 from the right
     smile: float  # -0.1 .. 1
-    open: float  # 0 .. 1
-    brows: float  # raised, -1 .. 1
-    lids: float  # eye opening, around 1
-    gaze: float  # -1 .. 1
+    open: float  # of the mouth, 0 .. 1
+    brows: float  # -1 low .. 1 raised
+    lids: float  # how far the eyes are open; 1 is normal
+    gaze: float  # -1 to the left .. 1 to the right
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Pose":
-        """A pose that a portrait would show."""
+        """A pose as in a portrait."""
         smile = rng.uniform(-0.1, 1)
         return cls(
             yaw=float(np.clip(rng.normal(0, 0.12), -0.25, 0.25)),
@@ -71,8 +72,11 @@ class Pose:
 def portrait(
     person: Person, pose: Pose, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int, int]]:
-    """The person alone: premultiplied RGB (size, size, 3) float32 0..255, alpha (size, size) 0..1,
-    and the face box x, y, w, h in pixels."""
+    """The person without a background.
+
+    Returns premultiplied RGB (size, size, 3) float32 0..255, alpha (size, size) float32 0..1, and
+    the face's x, y, width and height in pixels.
+    """
     artist = _Artist(person, pose, round(size * SUPERSAMPLE), rng)
     artist.paint()
     *rgb, alpha = (cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in artist.planes)
@@ -91,29 +95,29 @@ class _Artist:
         self.shade, self.deep = tint(person.skin, -17, 5, 3), tint(person.skin, -36, 8, 4)
         self.glow = tint(person.skin, 9, -3)
 
-    # From head places to canvas pixels.
+    # Places on the head (n, 2) -> canvas pixels (n, 2).
 
-    def turn(self, points: Sequence, z: np.ndarray | float) -> np.ndarray:
-        """Head places (n, 2) at depth z: yaw and pitch, then roll on the neck."""
-        points, pose = np.asarray(points, float), self.pose
-        x = points[:, 0] * np.cos(pose.yaw) + z * np.sin(pose.yaw)
-        y = points[:, 1] + z * np.sin(pose.pitch) - 1.1
+    def turn(self, points: ArrayLike, z: np.ndarray | float) -> np.ndarray:
+        """Places at depth `z`, turned by yaw and pitch, and then by roll around the neck."""
+        p, pose = np.asarray(points, float), self.pose
+        x = p[:, 0] * np.cos(pose.yaw) + z * np.sin(pose.yaw)
+        y = p[:, 1] + z * np.sin(pose.pitch) - 1.1
         cos, sin = np.cos(pose.roll), np.sin(pose.roll)
         turned = np.stack([x * cos - y * sin, x * sin + y * cos + 1.1], 1)
         return turned * self.unit + self.centre
 
-    def front(self, points: Sequence, lift: float = 0.0) -> np.ndarray:
-        """Places on the front of the head, `lift` above its surface."""
+    def front(self, points: ArrayLike, lift: float = 0.0) -> np.ndarray:
+        """Places on the front of the head, at the height `lift` above its surface."""
         p = np.asarray(points, float)
         bulge = 1 - (p[:, 0] / 1.12) ** 2 - (p[:, 1] / 1.75) ** 2
         return self.turn(p, 0.85 * np.sqrt(np.maximum(bulge, 0)) + lift)
 
     def rim(self, points: np.ndarray) -> np.ndarray:
-        """Places on the head's silhouette, where only the chin comes forward."""
+        """Places on the outline of the head, of which only the chin is in front."""
         x, y = points.T
         return self.turn(points, 0.4 * np.clip(y / 1.4, 0, 1) * np.clip(1 - x**2, 0, 1))
 
-    def torso(self, points: Sequence) -> np.ndarray:
+    def torso(self, points: ArrayLike) -> np.ndarray:
         """Places on the body, which does not turn with the head."""
         return np.asarray(points, float) * self.unit + self.centre
 
@@ -130,7 +134,7 @@ class _Artist:
 
     def line(
         self,
-        points: Sequence,
+        points: ArrayLike,
         width: float,
         colour: np.ndarray,
         opacity: float,
@@ -149,15 +153,15 @@ class _Artist:
         return mirrored([*right, (chin + 0.02, 0.955 * low), (chin * 0.45, low)])
 
     def face_bounds(self) -> np.ndarray:
-        """Two corners (2, 2) of what a detector would box: forehead to chin, ear to ear."""
+        """Two corners (2, 2) of the box that a detector finds: forehead to chin, ear to ear."""
         outline = self.face_outline()
         face = self.rim(outline[outline[:, 1] > self.eyes - 0.75])
         return np.stack([face.min(0), face.max(0)])
 
-    # The layers, back to front.
+    # The layers.
 
     def paint(self) -> None:
-        """The whole person."""
+        """Paint the whole person, from back to front."""
         self.back_hair()
         self.body()
         self.head()
@@ -226,7 +230,7 @@ class _Artist:
         self.fill(face, self.p.skin, solid=True)
         self.face = clip = self.stencil(face)
 
-        # The skull is round: it darkens towards its rim, most on the side away from the light.
+        # The skull is round: it is darker towards its outline, above all away from the light.
         self.fill([np.concatenate([face, face[:1]])], self.shade, 0.6, 0.12, clip=clip, width=0.4)
         far = -np.sign(light)
         away = self.front(curve([(far * 0.95, -0.9), (far * 0.8, 0.2), (far * 0.6, 1.0)]))
@@ -238,7 +242,7 @@ class _Artist:
             lit = 0.55 + 0.25 * side * light
             self.spot((side * 0.52, 0.42 + y, 0.17, 0.13), self.glow, lit, 0.11)
             self.spot((side * 0.55, 0.55 + 0.8 * y, 0.2, 0.13), rosy, self.p.blush, 0.11)
-            # Sockets and the sides of the bridge lie deeper than cheeks and forehead.
+            # The eye sockets and the sides of the nose are deeper than cheeks and forehead.
             self.spot((side * gap, y - 0.06, wide * 1.12, 0.15), self.shade, 0.85, 0.075)
             self.spot((side * (gap - wide - 0.03), y - 0.04, 0.06, 0.12), self.deep, 0.42, 0.05)
         self.spot((0, self.s["face_l"] - 0.17, 0.17, 0.09), self.glow, 0.5, 0.07, 0.1)
@@ -253,7 +257,7 @@ class _Artist:
         cos, sin = np.cos(s["eye_tilt"]), np.sin(s["eye_tilt"])
 
         def place(points: np.ndarray) -> np.ndarray:
-            """Eye places (x to the outer corner) onto the canvas: tilted, mirrored, projected."""
+            """Canvas pixels of places in the eye, whose x points to the outer corner."""
             a, b = points.T
             x, y = s["eye_gap"] + a * cos + b * sin, self.eyes + b * cos - a * sin
             return self.front(np.stack([side * x, y], 1))
@@ -343,7 +347,7 @@ class _Artist:
             self.line(crease, 0.05 + 0.02 * self.p.old, self.deep, depth, 0.014, 0.03)
 
     def wrinkles(self) -> None:
-        """What time draws: forehead lines, crow's feet, pouches, marionette lines and spots."""
+        """Forehead lines, crow's feet, pouches, marionette lines and age spots."""
         s, y, old, deep = self.s, self.eyes, self.p.old, self.deep
         if old == 0:
             return
@@ -354,8 +358,8 @@ class _Artist:
         for side in (-1, 1):
             corner = side * (s["eye_gap"] + s["eye_w"] + 0.05)
             for fan in (-0.2, -0.03, 0.14):
-                self.line([(corner, y + 0.3 * fan), (corner + side * 0.19, y + fan)], 0.03, deep,
-                          0.75 * old)  # fmt: skip
+                foot = [(corner, y + 0.3 * fan), (corner + side * 0.19, y + fan)]
+                self.line(foot, 0.03, deep, 0.75 * old)
             for drop in (0.16, 0.23):
                 x, w, low = side * s["eye_gap"], 0.28 - 0.5 * drop, y + drop
                 pouch = [(x - w, low - 0.05), (x, low + 0.03), (x + w, low - 0.05)]
@@ -377,7 +381,7 @@ class _Artist:
         front = "up" if bald > 0.3 else p.front
         inner = curve(HAIRLINES[front] + [0, 0.45 * self.eyes if front == "fringe" else 0.0])
         inner[:, 1] -= 0.15 * bald * np.clip(1 - np.abs(inner[:, 0]), 0, 1)
-        teeth = 0.05 if front == "fringe" else 0.018  # a fringe hangs free and ends unevenly
+        teeth = 0.05 if front == "fringe" else 0.018  # a fringe is ragged
         inner[6:-6, 1] += rng.uniform(-teeth, teeth, len(inner) - 12)
         rim, line = self.turn(outer, -0.05), self.front(inner, 0.06)
         shadow = np.concatenate([rim, line + [0, 0.07 * unit]])
@@ -393,7 +397,7 @@ class _Artist:
             self.fill(piece, p.hair, 1 - 1.3 * max(bald - 0.45, 0), solid=True)
         clip = self.stencil(*pieces)
 
-        # Hairs run from the parting down to the hairline and the sides, some darker, some lighter.
+        # Hairs go from the parting to the hairline and the sides; half of them are darker.
         n, spread = 110, 0.12 if front in PARTINGS else 0.35
         start = self.turn([PARTINGS.get(front, (0, crown + 0.02))], 0.2)
         roots = [start + rng.normal(0, spread * unit, (2 * n, 1)) * [1, 0]]
