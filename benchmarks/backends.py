@@ -15,8 +15,8 @@ def main() -> None:
     import autokeras as ak
     import keras
 
-    from stages.search.blocks import ImageBlock
-    from stages.search.space import SMALL, seeds, space
+    from stages.search.trial.blocks import ImageBlock
+    from stages.search.trial.space import SMALL, seeds, space
 
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (32 * STEPS, 64, 64, 3), np.uint8)

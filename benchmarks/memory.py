@@ -106,7 +106,7 @@ def whole(folder: Path) -> np.ndarray:
 
 def many_trials(root: Path) -> list[tuple[int, float]]:
     """(number, MB) of some of the trials of a search as `dvc repro` runs it."""
-    from stages.search import attempts
+    from stages.search.journal import attempts
 
     for part, count in (("train", 600), ("val", 100)):
         (root / "data/shards/age").mkdir(parents=True, exist_ok=True)

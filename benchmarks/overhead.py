@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.memory import write
 from stages.params.merge import load
 from stages.records.shards import Shards
-from stages.search import attempts
+from stages.search.journal import attempts
 from tests.params_yaml import complete, write_params
 
 ROUNDS = 3
@@ -54,8 +54,8 @@ def main() -> None:
 def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[list, list]:
     import keras
 
-    from stages.search import tuner
     from stages.search.search import search, targets
+    from stages.search.trial import tuner
 
     x, y = train.read(np.arange(params.samples_per_epoch)), targets(train, 4)
     y, x_val, y_val = y[: len(x)], val.read(np.arange(len(val))), targets(val, 4)

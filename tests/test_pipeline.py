@@ -20,10 +20,10 @@ STAGES = [
 ]  # fmt: skip
 QUERY = """
 import json, sys
-from stages.common import tracking
-client = tracking.connect()
+from stages.tracking import store
+client = store.connect()
 task = sys.argv[1]
-runs = client.search_runs([tracking.experiment_id(client, task)])
+runs = client.search_runs([store.experiment_id(client, task)])
 aliases = client.get_registered_model("face-" + task).aliases
 promoted = client.get_model_version("face-" + task, next(iter(aliases.values())))
 print(json.dumps({

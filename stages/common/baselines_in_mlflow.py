@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.common.tables import read_table
-from stages.common.tracking import experiment_id
+from stages.tracking.store import experiment_id
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stages.common import tracking
 from stages.common.backend import import_keras
 from stages.common.door import enter
 from stages.common.errors import UserError
@@ -26,6 +25,8 @@ from stages.common.files import read_json
 from stages.params.merge import load
 from stages.promote.history import read_history, reign
 from stages.promote.promote import sha256
+from stages.tracking.searches import MirroredSearch, find_search
+from stages.tracking.store import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +56,7 @@ IMPORTS = (
 def main() -> None:
     from stages.common.baselines_in_mlflow import ensure_baselines
 
-    client = tracking.connect()
+    client = connect()
     check_answers(client)
     for task in load().tasks:
         folder = Path(f"data/promote/{task}")
@@ -121,7 +122,7 @@ def ensure_card(client: "MlflowClient", task: str, folder: Path) -> None:
         files = [folder / role / "model_card.md", folder / "leaderboard.csv"]
         digest = _digest(files)
         search = read_json(folder / role / "trials.json")["search_id"]
-        run = tracking.find_search(client, task, search)
+        run = find_search(client, task, search)
         if run.data.tags.get(f"{role}_card") == digest:
             continue
         for file in files:
@@ -241,11 +242,11 @@ def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
     """The run of the search that found this network, made or completed from trials.json."""
     content = read_json(folder / "trials.json")
     attempts = sorted(content["earlier"] + content["trials"], key=_order)
-    run = tracking.find_search(client, task, content["search_id"])
+    run = find_search(client, task, content["search_id"])
     if run and int(run.data.tags.get("attempts", -1)) >= len(attempts):
         return run.info.run_id
     log.info("%s: putting the search %s into MLflow", task, content["search_id"])
-    mirrored = tracking.MirroredSearch(client, task, content)
+    mirrored = MirroredSearch(client, task, content)
     mirrored.send(attempts, content["final_fit"])
     mirrored.close("FINISHED", max(a["ended_ms"] for a in attempts), len(attempts), {})
     return mirrored.parent

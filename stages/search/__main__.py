@@ -17,9 +17,9 @@ from stages.common.files import digest_folders, new_folder
 from stages.common.tables import read_table
 from stages.records.params import Search, read
 from stages.records.shards import Shards
-from stages.search import attempts
-from stages.search.mirror import Mirror
-from stages.search.supervise import Child, Supervisor
+from stages.search.journal import attempts
+from stages.search.processes.supervise import Child, Supervisor
+from stages.tracking.mirror import Mirror
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.files import digest_folders
 from stages.records.shards import Shards
-from stages.search import attempts
-from stages.search.supervise import Child, Supervisor
+from stages.search.journal import attempts
+from stages.search.processes.supervise import Child, Supervisor
 
 
 def main() -> None:

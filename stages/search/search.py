@@ -17,14 +17,14 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.records.params import Search, Weights
 from stages.records.shards import Shards
-from stages.search import attempts
-from stages.search.attempts import Attempt
+from stages.search.journal import attempts
+from stages.search.journal.attempts import Attempt
 
 if TYPE_CHECKING:
     import autokeras as ak
     import keras
 
-    from stages.search.tuner import Control
+    from stages.search.trial.tuner import Control
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class SearchResult:
 def resolve(params: Search, weights: Weights) -> Search:
     """`params` with `blocks: auto` replaced by what this machine can train, without blocks whose
     ImageNet weights are wanted and cannot be had. Raises `UserError` if none is left."""
-    from stages.search.hardware import has_gpu
-    from stages.search.imagenet import usable
-    from stages.search.space import ALL, SMALL
+    from stages.search.trial.hardware import has_gpu
+    from stages.search.trial.imagenet import usable
+    from stages.search.trial.space import ALL, SMALL
 
     blocks = params.blocks
     if blocks == "auto":
@@ -71,7 +71,7 @@ def fingerprint(params: Search, data: str, kind: str = "classification") -> str:
     digest = hashlib.sha256(data.encode())
     digest.update(params.model_dump_json(exclude=OUTSIDE_TRIALS).encode() + kind.encode())
     room = Path(__file__).parent
-    for code in [*sorted(room.glob("*.py")), room.parent / "common/batches.py"]:
+    for code in [*sorted(room.rglob("*.py")), room.parent / "common/batches.py"]:
         digest.update(code.read_bytes())
     for package in ("autokeras", "keras-tuner", "keras"):
         digest.update(importlib.metadata.version(package).encode())
@@ -99,8 +99,8 @@ def search(
     In a worker of several (see `chief`) the result is None: the chief has it.
     Raises `UserError` when there is no trial with a result, `tuner.Outgrown` if `control.recycle`.
     """
-    from stages.search.space import space
-    from stages.search.tuner import Control, Stopped, tuner_class
+    from stages.search.trial.space import space
+    from stages.search.trial.tuner import Control, Stopped, tuner_class
 
     control = control or Control()
     automodel = _automodel(train, n_classes)(
@@ -158,10 +158,10 @@ def _no_result(trials: list[Attempt]) -> str:
 def _automodel(train: Shards, n_classes: int | None) -> "Callable[..., ak.AutoModel]":
     """AutoKeras' class for the task, with what it has to know of the targets."""
     if n_classes is not None:
-        from stages.search.blocks import ImageClassifier
+        from stages.search.trial.blocks import ImageClassifier
 
         return partial(ImageClassifier, num_classes=n_classes)
-    from stages.search.regressor import ImageRegressor
+    from stages.search.trial.regression import ImageRegressor
 
     loss, metric = loss_and_metric(n_classes)
     offset, scale = float(train.values.mean()), float(train.values.std())
@@ -171,7 +171,7 @@ def _automodel(train: Shards, n_classes: int | None) -> "Callable[..., ak.AutoMo
 
 
 def _of_this_tuner(params: Search, n_classes: int | None) -> dict[str, Any]:
-    from stages.search.space import seeds
+    from stages.search.trial.space import seeds
 
     if params.tuner == "greedy":
         first = seeds(params.blocks, params.pretrained)

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from stages.common import tracking
 from stages.common.baselines_in_mlflow import ensure_baselines
+from stages.tracking.store import connect, experiment_id
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tracking.connect()
+    return connect()
 
 
 def record(name, **changes):
@@ -36,7 +36,7 @@ def write(folder, records):
 
 
 def runs(store):
-    found = store.search_runs([tracking.experiment_id(store, "tone")], "tags.kind = 'baseline'")
+    found = store.search_runs([experiment_id(store, "tone")], "tags.kind = 'baseline'")
     return sorted(found, key=lambda run: run.data.tags["baseline"])
 
 

@@ -15,11 +15,11 @@ FOLDER = Path("data/promote", TASK)
 
 @pytest.fixture
 def store(project, monkeypatch):
-    from stages.common import tracking
+    from stages.tracking.store import connect
 
     # With its whole path: MLflow keeps what it has opened, by name, for as long as the process.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlflow.db")
-    return tracking.connect()
+    return connect()
 
 
 def versions(store):
@@ -116,11 +116,11 @@ def test_another_calibration_of_the_same_network_is_another_version(project):
 
 
 def test_without_mlflow_it_says_so_and_that_nothing_is_lost(tmp_path, monkeypatch):
-    from stages.common import tracking
     from stages.common.errors import UserError
     from stages.promote.register import check_answers
+    from stages.tracking.store import connect
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError, match="MLflow does not answer(?s:.*)Nothing is lost"):
-        check_answers(tracking.connect())
+        check_answers(connect())

@@ -9,10 +9,10 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.predict import outputs
-from stages.search import attempts
 from stages.search.__main__ import refuse_unknown_values
-from stages.search.final_fit import final_fit
+from stages.search.journal import attempts
 from stages.search.search import fingerprint, search
+from stages.search.trial.final_fit import final_fit
 from tests.search.conftest import small, without_times
 from tests.search.test_stage import found, kill_all, mlflow_runs, trains, wait_for
 

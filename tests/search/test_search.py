@@ -8,7 +8,7 @@ from stages.common.files import digest_folders
 from stages.common.predict import outputs
 from stages.records.params import Weights
 from stages.records.shards import Shards
-from stages.search import attempts
+from stages.search.journal import attempts
 from stages.search.search import fingerprint, resolve, search
 from tests.search.conftest import small, without_times
 
@@ -138,7 +138,7 @@ def test_a_trial_that_kills_its_process_twice_is_given_up(parts, tmp_path):
 
 
 def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, parts, tmp_path):
-    from stages.search.tuner import Control
+    from stages.search.trial.tuner import Control
 
     class AfterTheFirstEpoch(Control):
         @property
@@ -162,7 +162,7 @@ def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, par
 
 
 def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeypatch):
-    from stages.search import final_fit as room
+    from stages.search.trial import final_fit as room
 
     train, val = parts[3]
     params = small(max_epochs=4)
@@ -186,8 +186,8 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
 def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
     parts, tmp_path, monkeypatch
 ):
-    from stages.search import hardware
-    from stages.search.blocks import ResidualBlock
+    from stages.search.trial import hardware
+    from stages.search.trial.blocks import ResidualBlock
 
     policies, build = [], ResidualBlock.build
 
@@ -209,7 +209,7 @@ def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
 
 
 def test_auto_means_what_the_machine_can_train(monkeypatch):
-    from stages.search import hardware
+    from stages.search.trial import hardware
 
     weights = Weights(local=None, download=False)
     auto = small(blocks="auto", pretrained=False)
@@ -256,8 +256,8 @@ def test_names_of_the_space_are_autokeras_own(first_three):
     import keras
     import keras_tuner
 
-    from stages.search.blocks import ImageBlock
-    from stages.search.space import ALL, IMAGE, seeds, space
+    from stages.search.trial.blocks import ImageBlock
+    from stages.search.trial.space import ALL, IMAGE, seeds, space
 
     _, scratch = first_three
     state = json.loads((scratch / "oracle.json").read_text())

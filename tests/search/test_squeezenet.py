@@ -11,9 +11,9 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.predict import outputs
 from stages.records.params import Weights
-from stages.search import hardware, imagenet
-from stages.search.blocks import FIRE, SqueezeNetBlock
 from stages.search.search import resolve, search
+from stages.search.trial import hardware, imagenet
+from stages.search.trial.blocks import FIRE, SqueezeNetBlock
 from tests.search.conftest import small
 
 NAME = imagenet.FILES["squeezenet"][1]

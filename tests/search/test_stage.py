@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.common import tracking
-from stages.search import attempts
+from stages.search.journal import attempts
+from stages.tracking import store
 from tests.search.conftest import without_times
 
 ENDED = {"COMPLETED", "FAILED", "INTERRUPTED", "STOPPED"}
@@ -47,7 +47,7 @@ def mlflow_runs(stage):
 
     # By its full path: MLflow keeps connections by their address, and each test has its own store.
     client = MlflowClient(f"sqlite:///{stage.path}/mlruns/mlflow.db")
-    runs = client.search_runs([tracking.experiment_id(client, "age")])
+    runs = client.search_runs([store.experiment_id(client, "age")])
     return client, {run.info.run_id: run for run in runs}
 
 
@@ -258,7 +258,7 @@ def test_without_mlflow_the_search_goes_on_and_mlflow_is_told_later(stage, monke
     (stage.path / "mlruns").mkdir(exist_ok=True)
     monkeypatch.chdir(stage.path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{stage.path}/mlruns/mlflow.db")
-    client = tracking.connect()
+    client = store.connect()
     ensure_search(client, "age", stage.path / "data/search/age")
     _, runs = mlflow_runs(stage)
     assert sorted(run.data.tags["kind"] for run in runs.values()) == ["search", "trial", "trial"]

@@ -7,7 +7,7 @@ import keras
 import keras_tuner
 import tree
 
-from stages.search.blocks import ImageClassifier
+from stages.search.trial.blocks import ImageClassifier
 
 
 @keras.saving.register_keras_serializable(package="faces")

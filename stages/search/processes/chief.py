@@ -20,7 +20,7 @@ from keras_tuner.src.distribute import utils as distribution
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine.trial import Trial
 
-from stages.search import attempts
+from stages.search.journal import attempts
 
 BEAT = 3  # seconds between a worker's signs of life
 LEASE = 20  # seconds of silence after which its trial is another's

@@ -28,10 +28,12 @@ from tqdm import tqdm
 from stages.common.batches import Batches
 from stages.common.files import new_file
 from stages.records.shards import Shards
-from stages.search import attempts, chief, hardware
-from stages.search.attempts import Attempt
-from stages.search.space import CONV
-from stages.search.stopwatch import Stopwatch
+from stages.search.journal import attempts
+from stages.search.journal.attempts import Attempt
+from stages.search.journal.stopwatch import Stopwatch
+from stages.search.processes import chief
+from stages.search.trial import hardware
+from stages.search.trial.space import CONV
 
 log = logging.getLogger(__name__)
 NORMALISATION_BYTES = 16 << 20  # float32 pictures that the normalisation layer is fitted on

@@ -10,10 +10,10 @@ import numpy as np
 from stages.common.batches import Batches
 from stages.records.params import Search
 from stages.records.shards import Shards
-from stages.search import attempts
-from stages.search.attempts import Attempt
+from stages.search.journal import attempts
+from stages.search.journal.attempts import Attempt
 from stages.search.search import SearchResult, loss_and_metric, targets
-from stages.search.tuner import normalise
+from stages.search.trial.tuner import normalise
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,6 @@
-"""python -m stages.search.worker age: the process that trains; `python -m stages.search` starts it.
+"""python -m stages.search.processes.worker age: the process that trains.
+
+`python -m stages.search` starts it.
 
 It ends with status 0 when there is nothing left to do, `AGAIN` when it has grown and wants to be
 replaced. Its first line on stdout says what it works on. On stdin it hears `stop` (end after the
@@ -20,10 +22,10 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.records.params import read
 from stages.records.shards import Shards
-from stages.search import attempts
+from stages.search.journal import attempts
 
 if TYPE_CHECKING:
-    from stages.search.tuner import Control
+    from stages.search.trial.tuner import Control
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,9 @@ def main(task: str) -> None:
     params = read(task)
     train, val = (Shards(Path(f"data/shards/{task}/{part}")) for part in ("train", "val"))
     keras = import_keras()
-    from stages.search.chief import AGAIN
+    from stages.search.processes.chief import AGAIN
     from stages.search.search import fingerprint, resolve, search
-    from stages.search.tuner import Control, Outgrown
+    from stages.search.trial.tuner import Control, Outgrown
 
     kind = params.kind
     n_classes = None if kind == "regression" else len(params.classes)
@@ -61,7 +63,7 @@ def main(task: str) -> None:
         return
     model, record = result.model, None
     if resolved.final_fit and not control.stop:
-        from stages.search.final_fit import final_fit
+        from stages.search.trial.final_fit import final_fit
 
         model, record = final_fit(result, resolved, train, val, n_classes, scratch)
     with new_folder(scratch / "result") as out:

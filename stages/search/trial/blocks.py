@@ -12,7 +12,7 @@ import keras_tuner
 import tree
 from autokeras.graph import Graph
 
-from stages.search import imagenet
+from stages.search.trial import imagenet
 
 
 @keras.saving.register_keras_serializable(package="faces")

@@ -1,19 +1,19 @@
 import sqlite3
 
-from stages.common import tracking
+from stages.tracking import store
 
 
 def test_a_store_whose_making_was_killed_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlruns/mlflow.db")
-    monkeypatch.setattr(tracking, "DATABASE", tmp_path / "mlruns/mlflow.db")
-    monkeypatch.setattr(tracking, "DEFAULT_URI", f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    monkeypatch.setattr(store, "DATABASE", tmp_path / "mlruns/mlflow.db")
+    monkeypatch.setattr(store, "DEFAULT_URI", f"sqlite:///{tmp_path}/mlruns/mlflow.db")
     (tmp_path / "mlruns").mkdir()
     half = sqlite3.connect(tmp_path / "mlruns/.mlflow.db.part")
     half.execute("CREATE TABLE experiments (id INTEGER)")  # MLflow's own has other columns
     half.commit()
     half.close()
     (tmp_path / "mlruns/.mlflow.db.part-journal").write_bytes(b"of the half-made one")
-    experiments = tracking.connect().search_experiments()
+    experiments = store.connect().search_experiments()
     assert [each.name for each in experiments] == ["Default"]
     assert [p.name for p in (tmp_path / "mlruns").iterdir() if p.is_file()] == ["mlflow.db"]

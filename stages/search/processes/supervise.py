@@ -20,13 +20,13 @@ from typing import Any
 from stages.common.errors import UserError
 
 log = logging.getLogger(__name__)
-AGAIN = 75  # as stages.search.chief says, whose import takes seconds
+AGAIN = 75  # as stages.search.processes.chief says, whose import takes seconds
 MAX_DEATHS = 3  # of processes that no trial is to blame for
 
 
 @dataclass
 class Child:
-    """`python -m stages.search.worker`, which trains on `data` (a digest of its
+    """`python -m stages.search.processes.worker`, which trains on `data` (a digest of its
     shards).
 
     `name` is KerasTuner's for it; `chief` is where KerasTuner's chief listens, if there is one.
@@ -41,7 +41,7 @@ class Child:
     def start(self) -> None:
         with _interrupts_ignored():  # Ctrl-C is the parent's to handle; children inherit that
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "stages.search.worker", self.task],
+                [sys.executable, "-m", "stages.search.processes.worker", self.task],
                 env=os.environ | self._environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.common import tracking
-from stages.search import attempts
+from stages.search.journal import attempts
+from stages.tracking import store
+from stages.tracking.searches import MirroredSearch
 
 log = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between looks at the files
@@ -25,7 +26,7 @@ class Mirror(threading.Thread):
     def __init__(self, task: str, search: dict[str, Any], scratch: Path) -> None:
         super().__init__(daemon=True)
         self.task, self.search, self.scratch = task, search, scratch
-        self.mirrored: tracking.MirroredSearch | None = None
+        self.mirrored: MirroredSearch | None = None
         self.ending: tuple[str, dict[str, str]] | None = None  # status, files
         self.awake = threading.Event()
 
@@ -62,8 +63,8 @@ class Mirror(threading.Thread):
 
     def _send(self, ending: tuple[str, dict[str, str]] | None) -> None:
         if not self.mirrored:
-            mirrored = tracking.MirroredSearch(tracking.connect(), self.task, self.search)
-            mirrored.open(tracking.git_commit())
+            mirrored = MirroredSearch(store.connect(), self.task, self.search)
+            mirrored.open(store.git_commit())
             self.mirrored = mirrored
         found = attempts.read(self.scratch)
         self.mirrored.send(found, attempts.final_fit(self.scratch))
