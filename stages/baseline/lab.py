@@ -1,18 +1,11 @@
-"""A linear model on how light, how red and how yellow a face is: CIE Lab, of the sRGB pixels."""
+"""How light, how red and how yellow a face is, for a linear model: CIE Lab of the sRGB pixels."""
 
 import cv2
 import numpy as np
 
-from stages.baseline import linear
-from stages.baseline.system import Fitted, Job
 from stages.common.middle import middle
 
-ABOUT = "logistic regression on CIE Lab colour statistics of the middle of the picture"
 PERCENTILES = (10, 25, 50, 75, 90)
-
-
-def fit(job: Job) -> Fitted:
-    return linear.fit(job, describe, "lab")
 
 
 def describe(picture: np.ndarray) -> np.ndarray:

@@ -4,8 +4,6 @@ import numpy as np
 
 from stages.baseline.system import JUDGED, Fitted, Job
 
-ABOUT = "always the most frequent class of train"
-
 
 def fit(job: Job) -> Fitted:
     """Its probabilities are the shares of the classes in train."""

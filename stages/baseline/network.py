@@ -4,7 +4,6 @@ As the original team did it: no early stopping and no choice of an epoch by val.
 """
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,30 +12,37 @@ import numpy as np
 
 from stages.baseline.system import JUDGED, Fitted, Job
 from stages.common.batches import Batches
+from stages.common.clock import now_ms
 from stages.common.parallel import progress
 from stages.common.predict import outputs
+from stages.records.params import Network
 from stages.records.shards import Shards
+from stages.records.trials import Epoch
 
 # ((H, W, C), number of classes, file of ImageNet weights) -> a compiled network, `uint8` in,
 # probabilities out
 Build = Callable[[tuple[int, int, int], int, Path | None], keras.Model]
 
 
-def fit(job: Job, build: Build) -> Fitted:
+def fit(job: Job, budget: Network, build: Build) -> Fitted:
     """Train `build`'s network from the shards, a batch at a time.
 
     Raises ArithmeticError when a loss is not a number.
     """
-    train, val, budget = job.parts["train"], job.parts["val"], job.network
+    train, val = job.parts["train"], job.parts["val"]
+    _, height, width, channels = train.shape
     keras.utils.clear_session()
     keras.utils.set_random_seed(job.seed)
-    model = build(train.shape[1:], job.n_classes, job.pretrained)
+    model = build((height, width, channels), job.n_classes, job.pretrained)
     batches = Batches(
-        train, _targets(model, train, job.n_classes), budget.batch_size,
-        samples_per_epoch=budget.samples_per_epoch, shuffle_seed=job.seed,
-    )  # fmt: skip
+        train,
+        _targets(model, train, job.n_classes),
+        budget.batch_size,
+        samples_per_epoch=budget.samples_per_epoch,
+        shuffle_seed=job.seed,
+    )
     judged = Batches(val, _targets(model, val, job.n_classes), budget.batch_size)
-    epochs: list[dict[str, float]] = []
+    epochs: list[Epoch] = []
     steps = budget.epochs * len(batches)
     bar = progress(range(steps), desc=budget.name, total=steps, unit="step")
 
@@ -44,29 +50,26 @@ def fit(job: Job, build: Build) -> Fitted:
         row = {name: float(value) for name, value in logs.items()}
         if not all(map(math.isfinite, row.values())):
             raise ArithmeticError(f"not a number in epoch {epoch + 1}: {row}")
-        epochs.append({"epoch": epoch, "time_ms": int(time.time() * 1000)} | row)
+        epochs.append(Epoch(epoch=epoch, time_ms=now_ms(), **row))
         bar.set_postfix({name: f"{value:.3f}" for name, value in row.items()}, refresh=False)
 
-    tell = keras.callbacks.LambdaCallback(
+    watch = keras.callbacks.LambdaCallback(
         on_epoch_end=note, on_train_batch_end=lambda batch, logs: bar.update()
     )
     with bar:
         model.fit(
-            batches, validation_data=judged, epochs=budget.epochs, callbacks=[tell], verbose=0
+            batches, validation_data=judged, epochs=budget.epochs, callbacks=[watch], verbose=0
         )
-    optimizer = model.optimizer
     settings = {
-        "epochs": budget.epochs,
-        "batch_size": budget.batch_size,
         "samples_per_epoch": batches.size,
-        "optimizer": type(optimizer).__name__,
-        "learning_rate": float(f"{float(optimizer.learning_rate):.6g}"),
+        "optimizer": type(model.optimizer).__name__,
+        "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
         "loss": model.loss,
-        "size": train.shape[1],
-        "channels": train.shape[3],
+        "size": height,
+        "channels": channels,
     }
     answers = {part: outputs(model, job.parts[part]) for part in JUDGED}
-    return Fitted(answers, settings, model.count_params(), epochs)
+    return Fitted(answers, settings, model.count_params(), tuple(epochs))
 
 
 def _targets(model: keras.Model, shards: Shards, n_classes: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """data/weights/<task>: every file of weights that a stage may start from, with its sha256."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,15 @@ class Weight(Record):
     note: str | None = None  # why another one is used instead, or why it is missing
 
 
+UNLISTED = Weight(
+    name="",
+    file=None,
+    sha256=None,
+    source="",
+    note="weights.json does not list them; run `dvc repro weights`",
+)
+
+
 class Weights(Record, omit_defaults=True):
     """weights.json; without `pretrained` where a task asks for none."""
 
@@ -29,6 +39,11 @@ class Weights(Record, omit_defaults=True):
     def pretrained_files(self, folder: Path) -> dict[str, Path]:
         """Name -> file, of the pretrained networks whose weights are in `folder`."""
         return {name: folder / w.file for name, w in self.pretrained.items() if w.file}
+
+    def lacking(self, wanted: Iterable[str]) -> dict[str, str]:
+        """Those of `wanted` without a file -> why, and what to do."""
+        listed = {name: self.pretrained.get(name, UNLISTED) for name in wanted}
+        return {name: w.note or "" for name, w in listed.items() if not w.file}
 
 
 WEIGHTS = JsonFile("weights.json", Weights)

@@ -1,12 +1,12 @@
 """The stage: what it writes, what it does again after which edit, and after which failure."""
 
-import ast
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,13 @@ import pandas as pd
 import pytest
 
 from stages.baseline import __main__ as stage
-from stages.baseline import baseline
+from stages.baseline import baseline, systems
+from stages.baseline.system import Job
+from stages.common.closure import closure
 from stages.common.errors import UserError
+from stages.records.folders import Folders
+from stages.records.params import Baseline, Network
+from stages.records.weights import WEIGHTS, Weight, Weights
 from tests.params_yaml import alone, complete, read_params, write_params
 
 REPO = Path(__file__).parents[2]
@@ -54,10 +59,17 @@ def finished(tmp_path_factory):
         "seed": 1,
     }
     write_params(alone(TASK, task), root)
+    write_weights(Folders(TASK, root).weights)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         stage.main(TASK)
     return root
+
+
+def write_weights(folder, **pretrained):
+    folder.mkdir(parents=True, exist_ok=True)
+    none = Weight(name="none", file=None, sha256=None, source="built in")
+    WEIGHTS.write(folder, Weights(detector=none, segmenter=none, pretrained=pretrained))
 
 
 @pytest.fixture
@@ -72,9 +84,9 @@ def ran(project, monkeypatch):
     """Run the stage; the names of the baselines that it fitted anew."""
     fit, fitted = baseline._fit, []
 
-    def noted(name, *rest):
-        fitted.append(name)
-        return fit(name, *rest)
+    def noted(system, *rest):
+        fitted.append(system.name)
+        return fit(system, *rest)
 
     monkeypatch.setattr(baseline, "_fit", noted)
 
@@ -103,9 +115,11 @@ def edit(change):
 def test_what_is_written(project):
     records, table = written()
     assert [(r["name"], r["kind"], r["weights"]) for r in records] == [
-        ("majority", "majority", "none"), ("hog", "classical", "none"),
-        ("age_cnn", "network", "from scratch"), ("idol_dnn", "network", "from scratch"),
-    ]  # fmt: skip
+        ("majority", "majority", "none"),
+        ("hog", "classical", "none"),
+        ("age_cnn", "network", "from scratch"),
+        ("idol_dnn", "network", "from scratch"),
+    ]
     for record in records:
         assert record["error"] is None
         assert record["started_ms"] <= record["ended_ms"]
@@ -148,22 +162,28 @@ def test_parameters_of_one(ran):
     [
         ("majority", ["majority"]),
         ("linear", ["hog"]),
-        ("age_cnn", ["age_cnn"]),
+        ("hog", ["hog"]),
+        ("lab", []),
         ("network", ["age_cnn", "idol_dnn"]),
-        ("vgg", []),
+        ("networks", ["age_cnn", "idol_dnn"]),
+        ("system", list(NAMES)),
     ],
 )
 def test_code(ran, monkeypatch, tmp_path, module, again):
-    edited, real = tmp_path / "edited.py", baseline.module_file
+    edited = tmp_path / f"{module}.py"
     edited.write_text("changed")
-    monkeypatch.setattr(
-        baseline, "module_file", lambda name: edited if name == module else real(name)
-    )
+
+    def files(*modules):
+        found = closure(*modules)
+        return [edited if path.parts[-2:] == ("baseline", edited.name) else path for path in found]
+
+    monkeypatch.setattr(baseline, "closure", files)
     assert ran() == again
 
 
 def test_libraries(ran, monkeypatch):
-    monkeypatch.setitem(baseline.PACKAGES, "classical", ("scikit-learn", "scipy"))
+    other = replace(systems.CLASSICAL["hog"], packages=("scikit-learn", "scipy"))
+    monkeypatch.setitem(systems.CLASSICAL, "hog", other)
     assert ran() == ["hog"]
 
 
@@ -174,28 +194,68 @@ def test_data(ran, part):
     assert ran() == list(NAMES)
 
 
-@pytest.mark.parametrize("name", baseline.MODULES)
-def test_the_code_that_is_watched_is_the_code_that_runs(name):
-    watched = {name, *baseline.MODULES[name], "system"}
-    imported = set()
-    for module in watched:
-        for node in ast.walk(ast.parse(baseline.module_file(module).read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "stages.baseline":
-                imported |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module.startswith("stages.baseline."):
-                imported.add(node.module.split(".")[2])
-    assert imported <= watched
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("majority", {"majority.py"}),
+        ("hog", {"hog.py", "linear.py"}),
+        ("lab", {"lab.py", "linear.py"}),
+        ("age_cnn", {"network.py", "networks.py"}),
+        ("tone_vgg", {"network.py", "networks.py"}),
+    ],
+)
+def test_the_code_that_is_watched_is_the_code_that_runs(name, code):
+    budget = {"epochs": 1, "batch_size": 1, "samples_per_epoch": None}
+    networks = [] if name in ("majority", "hog", "lab") else [{"name": name} | budget]
+    classical = name if name in systems.CLASSICAL else "hog"
+    params = Baseline.model_validate({"classical": classical, "networks": networks, "seed": 1})
+    [system] = [each for each in systems.systems(params) if each.name == name]
+    watched = {path.name for path in closure(*system.modules) if path.parent.name == "baseline"}
+    assert watched == {"__init__.py", "system.py"} | code
+
+
+def network(name):
+    return Network(name=name, epochs=1, batch_size=20, samples_per_epoch=20)
+
+
+def test_networks_without_their_imagenet_weights_are_one_warning(tmp_path, caplog):
+    networks = [network("tone_vgg"), network("age_cnn"), network("age_vgg16")]
+    why = Weight(name="vgg16", file=None, sha256=None, source="", note="no weights")
+    write_weights(tmp_path, vgg16=why)
+    assert baseline._pretrained(networks, tmp_path) == {}
+    write_weights(tmp_path)  # made before a VGG network was asked for
+    assert baseline._pretrained(networks, tmp_path) == {}
+    first, second = [record.getMessage() for record in caplog.records]
+    assert first == "tone_vgg, age_vgg16: trained from scratch; no weights"
+    assert "run `dvc repro weights`" in second
+
+
+def test_imagenet_weights_are_given_to_those_that_want_them_and_decide_the_result(tmp_path):
+    file = tmp_path / "vgg16.h5"
+    found = Weight(name="vgg16", file=file.name, sha256="", source="download")
+    write_weights(tmp_path, vgg16=found)
+    networks = (network("tone_vgg"), network("age_cnn"))
+    assert baseline._pretrained(networks, tmp_path) == {"tone_vgg": file}
+    params = Baseline(classical="hog", networks=networks, seed=1)
+    vgg = systems.systems(params)[2]
+    keys = {baseline.key(vgg, Job({}, 2, 1), "data")}
+    for content in (b"one", b"other"):
+        file.write_bytes(content)
+        job = Job({}, 2, 1, file)
+        keys.add(baseline.key(vgg, job, "data"))
+        assert baseline._weights(vgg, job) == "ImageNet"
+    assert len(keys) == 3
 
 
 def test_one_that_fails_is_told_and_stops_no_other(ran, monkeypatch, caplog):
-    from stages.baseline import age_cnn
+    from stages.baseline.networks import NETWORKS
 
-    def out_of_memory(job):
+    def out_of_memory(*shape):
         raise MemoryError("no room")
 
     edit(lambda own: own["networks"][0].update(epochs=1))
     with monkeypatch.context() as patch:
-        patch.setattr(age_cnn, "fit", out_of_memory)
+        patch.setitem(NETWORKS, "age_cnn", replace(NETWORKS["age_cnn"], build=out_of_memory))
         assert ran() == ["age_cnn"]
     records, table = written()
     assert [r["error"] for r in records] == [None, None, "MemoryError: no room", None]
@@ -208,28 +268,30 @@ def test_one_that_fails_is_told_and_stops_no_other(ran, monkeypatch, caplog):
 def test_a_network_that_diverges_fails(ran, monkeypatch):
     import keras
 
-    from stages.baseline import age_cnn
+    from stages.baseline.networks import NETWORKS
 
     def explosive(*shape):
         model = build(*shape)
         model.compile(keras.optimizers.SGD(1e30), model.loss, metrics=["accuracy"])
         return model
 
-    build = age_cnn.build
-    monkeypatch.setattr(age_cnn, "build", explosive)
+    build = NETWORKS["age_cnn"].build
+    monkeypatch.setitem(NETWORKS, "age_cnn", replace(NETWORKS["age_cnn"], build=explosive))
     edit(lambda own: own["networks"][0].update(batch_size=10))
     ran()
     assert "not a number in epoch 1" in written()[0][2]["error"]
 
 
 def test_when_all_fail_there_is_no_result(ran, monkeypatch):
-    import importlib
+    from stages.baseline.networks import NETWORKS
 
-    def broken(job):
+    def broken(*job):
         raise RuntimeError("broken")
 
-    for name in NAMES[1:]:
-        monkeypatch.setattr(importlib.import_module(f"stages.baseline.{name}"), "fit", broken)
+    hog = replace(systems.CLASSICAL["hog"], fit=broken)
+    monkeypatch.setitem(systems.CLASSICAL, "hog", hog)
+    for name in NAMES[2:]:
+        monkeypatch.setitem(NETWORKS, name, replace(NETWORKS[name], build=broken))
     shutil.rmtree(".cache")
     before = written()[0]
     with pytest.raises(UserError, match="idol_dnn: RuntimeError: broken"):

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stages.baseline import hog, lab, majority
+from stages.baseline import hog, lab
 from stages.baseline.system import Job
+from stages.baseline.systems import CLASSICAL, MAJORITY, systems
 from stages.common.errors import UserError
-from stages.records.params import Network, Weights
+from stages.records.params import Baseline, Network
 from stages.records.shards import Shards
 
 NETWORKS = ("sorting_hat_cnn", "age_cnn", "idol_dnn", "tone_vgg", "age_vgg16")
@@ -35,14 +36,14 @@ def stripes(n, seed):
     return images, labels
 
 
-def job_of(tmp_path, train_labels=None, network=None):
+def job_of(tmp_path, train_labels=None):
     images, labels = stripes(60, 0)
     labels = labels if train_labels is None else train_labels
     parts = {"train": write(tmp_path / "train", images, labels, copies=3)}
     parts["val"] = write(tmp_path / "val", *stripes(200, 1))
     for seed, part in enumerate(("test", "wild"), start=2):
         parts[part] = write(tmp_path / part, *stripes(20, seed))
-    return Job(parts, 2, 1, network)
+    return Job(parts, 2, 1)
 
 
 def accuracy(fitted, job, part="val"):
@@ -54,21 +55,20 @@ def budget(name, epochs=6):
 
 
 def fit_network(job):
-    from stages.baseline import sorting_hat_cnn
+    network = budget("sorting_hat_cnn")
+    params = Baseline(classical="hog", networks=(network,), seed=1)
+    return systems(params)[-1].fit(job)
 
-    return sorting_hat_cnn.fit(job)
 
-
-@pytest.mark.parametrize("fit", [hog.fit, fit_network], ids=["hog", "network"])
+@pytest.mark.parametrize("fit", [CLASSICAL["hog"].fit, fit_network], ids=["hog", "network"])
 def test_random_labels_teach_nothing(tmp_path, fit):
     """Learnt from true labels, at chance on val from permuted ones, whatever happens on train."""
-    network = budget("sorting_hat_cnn")
-    honest = job_of(tmp_path / "honest", network=network)
+    honest = job_of(tmp_path / "honest")
     assert accuracy(fit(honest), honest) > 0.95
     random = []
     for seed in range(2):
         labels = np.random.default_rng(seed).permutation(60) % 2
-        job = job_of(tmp_path / str(seed), labels, network=network)
+        job = job_of(tmp_path / str(seed), labels)
         random.append(accuracy(fit(job), job))
     assert 0.2 < np.mean(random) < 0.8, random
 
@@ -76,13 +76,13 @@ def test_random_labels_teach_nothing(tmp_path, fit):
 def test_majority_is_the_most_frequent_class_of_train(tmp_path):
     labels = np.r_[np.zeros(45, int), np.ones(15, int)]
     job = job_of(tmp_path, labels)
-    answers = majority.fit(job).probabilities
+    answers = MAJORITY.fit(job).probabilities
     np.testing.assert_allclose(answers["val"], np.tile([0.75, 0.25], (200, 1)))
     assert answers["wild"].shape == (20, 2)
 
 
 def test_a_linear_model_never_sees_augmented_copies(tmp_path):
-    fitted = hog.fit(job_of(tmp_path))
+    fitted = CLASSICAL["hog"].fit(job_of(tmp_path))
     assert fitted.hyperparameters["photos"] == 60  # of 180 rows
 
 
@@ -93,7 +93,7 @@ def test_a_class_without_training_photos_is_possible(tmp_path):
         part: write(tmp_path / part, images, 2 * labels)
         for part in ("train", "val", "test", "wild")
     }
-    fitted = lab.fit(Job(parts, 3, 1))
+    fitted = CLASSICAL["lab"].fit(Job(parts, 3, 1))
     assert fitted.probabilities["test"].shape == (40, 3)
     assert (fitted.probabilities["test"][:, 1] == 0).all()
 
@@ -129,9 +129,9 @@ def test_lab_does_not_see_the_edge():
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("shape", [(32, 32, 3), (64, 64, 1)])
 def test_networks_take_the_shape_of_the_shards(name, shape):
-    import importlib
+    from stages.baseline.networks import NETWORKS as built
 
-    model = importlib.import_module(f"stages.baseline.{name}").build(shape, 5)
+    model = built[name].build(shape, 5, None)
     pictures = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
     answers = np.asarray(model(pictures))
     assert answers.shape == (2, 5)
@@ -142,35 +142,24 @@ def test_networks_take_the_shape_of_the_shards(name, shape):
 
 @pytest.mark.parametrize("name", ["tone_vgg", "age_vgg16"])
 def test_vgg_refuses_pictures_that_it_would_shrink_to_nothing(name):
-    import importlib
+    from stages.baseline.networks import NETWORKS as built
 
-    build = importlib.import_module(f"stages.baseline.{name}").build
     with pytest.raises(UserError, match=r"at least 32 pixels.*these have 24.*augment\.size"):
-        build((24, 24, 3), 2)
+        built[name].build((24, 24, 3), 2, None)
 
 
-def test_imagenet_weights(tmp_path, monkeypatch, caplog):
-    """From weights.local; a damaged file, or none, is one warning and training from scratch."""
+def test_imagenet_weights(tmp_path):
+    """The file's weights are in the network, and stay: what is on top learns."""
     import h5py
     import keras
     from keras.src.legacy.saving import legacy_h5_format
 
-    from stages.baseline import tone_vgg, vgg
+    from stages.baseline.networks import NETWORKS as built
 
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    local = tmp_path / "weights"
-    local.mkdir()
-    assert vgg.imagenet(Weights(local=local, download=False)) is None
-    (local / vgg.FILE).write_bytes(b"not a network")
-    assert vgg.imagenet(Weights(local=local, download=False)) is None
-    warnings = [r for r in caplog.records if "from scratch" in r.getMessage()]
-    assert len(warnings) == 2
     known = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
-    with h5py.File(local / vgg.FILE, "w") as file:
+    with h5py.File(tmp_path / "vgg16.h5", "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, known)
-    found = vgg.imagenet(Weights(local=local, download=False))
-    assert found == local / vgg.FILE
-    model = tone_vgg.build((32, 32, 3), 2, found)
+    model = built["tone_vgg"].build((32, 32, 3), 2, tmp_path / "vgg16.h5")
     base = model.get_layer("vgg16")
     np.testing.assert_array_equal(base.get_weights()[0], known.get_weights()[0])
-    assert not base.trainable_weights  # transfer: what is on top learns
+    assert not base.trainable_weights

@@ -1,0 +1,75 @@
+"""The baselines that there are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from stages.baseline import hog, lab, linear, majority
+from stages.baseline.system import Fitted, Job
+from stages.common.backend import import_keras
+from stages.records.params import Baseline, Network
+
+
+@dataclass(frozen=True)
+class System:
+    name: str
+    kind: Literal["majority", "classical", "network"]
+    about: str  # for people
+    fit: Callable[[Job], Fitted]
+    modules: tuple[str, ...]  # their import closure and the versions of
+    packages: tuple[str, ...]  # these distributions decide what it answers
+    budget: Network | None = None  # of a network
+
+
+MAJORITY = System(
+    name="majority",
+    kind="majority",
+    about="always the most frequent class of train",
+    fit=majority.fit,
+    modules=("stages.baseline.majority",),
+    packages=("numpy",),
+)
+
+
+def _classical(name: str, about: str, describe: linear.Describe) -> System:
+    return System(
+        name=name,
+        kind="classical",
+        about=f"logistic regression on {about}",
+        fit=partial(linear.fit, describe=describe, name=name),
+        modules=("stages.baseline.linear", f"stages.baseline.{name}"),
+        packages=("numpy", "scikit-learn", "opencv-python-headless"),
+    )
+
+
+CLASSICAL = {
+    "hog": _classical(
+        "hog", "the directions of edges (HOG) in the middle of the picture", hog.describe
+    ),
+    "lab": _classical(
+        "lab", "CIE Lab colour statistics of the middle of the picture", lab.describe
+    ),
+}
+
+
+def _network(budget: Network) -> System:
+    keras = import_keras()
+    from stages.baseline import network
+    from stages.baseline.networks import NETWORKS
+
+    chosen = NETWORKS[budget.name]
+    return System(
+        name=budget.name,
+        kind="network",
+        about=chosen.about,
+        fit=partial(network.fit, budget=budget, build=chosen.build),
+        modules=("stages.baseline.network", "stages.baseline.networks"),
+        packages=("numpy", "keras", keras.backend.backend()),
+        budget=budget,
+    )
+
+
+def systems(params: Baseline) -> list[System]:
+    """Those that a task asks for, in the order in which they are fitted."""
+    return [MAJORITY, CLASSICAL[params.classical], *map(_network, params.networks)]
