@@ -338,10 +338,9 @@ def test_killed_in_the_middle(project, ran, moment):
     out = Path("data/baseline", TASK, "predictions.csv")
     before = hashlib.sha256(out.read_bytes()).hexdigest()
     shutil.rmtree("data/baseline")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, moment, TASK], env=os.environ | {"PYTHONPATH": str(REPO)},
-        capture_output=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-c", KILLED, moment, TASK]
+    env = os.environ | {"PYTHONPATH": str(REPO)}
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == -9, done.stderr[-2000:]
     assert not out.exists()
     assert ran() == ["age_cnn", "idol_dnn"]  # what had ended before is kept
