@@ -136,8 +136,8 @@ def _forget(candidate: Candidate, forgotten: Forgotten) -> Candidate:
 
 
 def _hide_forgotten(checked: Iterable[Checked], forgotten: Forgotten) -> list[Checked]:
-    """Refuse forgotten pictures. Their rows stay, because every file has one, but without anything
-    that tells who is on them."""
+    """Refuse forgotten pictures. Every file has a row, so theirs stay, but without what identifies
+    the people in them."""
     shown, hidden = [], 0
     for each in checked:
         photo = each.photo
@@ -145,10 +145,10 @@ def _hide_forgotten(checked: Iterable[Checked], forgotten: Forgotten) -> list[Ch
             photo and forgotten.picture(photo.sha256, photo.phash)
         ):
             hidden += 1
-            nobody = replace(
+            anonymous = replace(
                 each.candidate, name="(forgotten)", person="", author="", credit="", page=""
             )
-            each = Checked(nobody).refused(REASON)
+            each = Checked(anonymous).refused(REASON)
         shown.append(each)
     if hidden:
         log.warning("%d pictures are forgotten: delete them from the sources, too", hidden)

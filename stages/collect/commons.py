@@ -201,8 +201,8 @@ def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[_Page
 def _ask(web: Web, api: str, query: Query, key: str) -> _Answer:
     """One answer of the API, after as many pauses as it asks for.
 
-    Commons' robots.txt keeps crawlers away from the API. It is not heeded here: the API is made for
-    programs, and its own etiquette is kept.
+    Commons' robots.txt keeps crawlers away from the API. It does not count here, because the API is
+    made for programs and has its own etiquette.
     """
     url = f"{api}?{urlencode(query)}"
     error = _Error()
@@ -210,7 +210,7 @@ def _ask(web: Web, api: str, query: Query, key: str) -> _Answer:
         text = BytesIO()
         try:
             headers = web.fetch(
-                url, text, types=("application/json",), max_bytes=MAX_ANSWER, heed_robots=False
+                url, text, types=("application/json",), max_bytes=MAX_ANSWER, obey_robots=False
             )
             answer = msgspec.json.decode(text.getvalue(), type=_Answer)
         except (Refused, msgspec.DecodeError) as reason:

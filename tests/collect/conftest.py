@@ -1,4 +1,4 @@
-"""Pictures, and a web server on loopback that answers what a test tells it to."""
+"""Pictures, tombstones, and a web server on loopback whose answers a test sets."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +14,12 @@ from stages.records.forgotten import FORGOTTEN, Tombstone
 
 
 class Server:
-    """`routes`: path -> (status, headers, body), or a function of the handler that returns that,
-    or None where it has answered itself. `asked`: the paths in order, `headers`: of the last."""
+    """A server at `url`.
+
+    `routes`: path -> (status, headers, body), or a function of the handler that returns these, or
+    None if it has answered itself. `asked`: the requested paths, in order. `headers`: those of the
+    last request. `most`: the largest number of requests at one time.
+    """
 
     def __init__(self):
         self.routes, self.asked, self.headers, self.now, self.most = {}, [], {}, 0, 0
@@ -38,7 +42,7 @@ class Server:
                     answer = owner.routes.get(path, (404, {}, b""))
                     answer = answer(self) if callable(answer) else answer
                 finally:
-                    with lock:  # before the client has its answer, and asks for the next
+                    with lock:  # before the answer, after which the client sends the next request
                         owner.now -= path != "/robots.txt"
                 if answer:
                     self.answer(*answer)
@@ -58,7 +62,7 @@ class Server:
         owner = self
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
-        self.http.handle_error = lambda *_: None  # clients that hang up are what is tested
+        self.http.handle_error = lambda *_: None  # clients hang up on purpose
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -88,7 +92,7 @@ def jpeg():
 
 @pytest.fixture
 def tombstones(tmp_path):
-    """forgotten.csv's rows -> what `collect` makes of them."""
+    """Rows of forgotten.csv -> `Forgotten`."""
 
     def tombstones(*rows):
         FORGOTTEN.write(tmp_path, [Tombstone(*row) for row in rows])
@@ -99,7 +103,7 @@ def tombstones(tmp_path):
 
 @pytest.fixture
 def context(tmp_path, tombstones):
-    """Of a task with the classes cool and warm whose collect.path is `photos`."""
+    """The context of a task with the classes cool and warm, whose collect.path is `photos`."""
 
     def context(*rows):
         (tmp_path / "photos").mkdir(exist_ok=True)

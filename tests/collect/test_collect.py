@@ -30,8 +30,8 @@ from stages.common.images import BadImage, decode
 from stages.common.tables import read_table
 from stages.params.merge import load
 from stages.records.forgotten import FORGOTTEN
-from stages.records.manifest import Photo
 from stages.records.params import Collect
+from tests.collect.rows import manifest_row
 from tests.params_yaml import complete, write_params
 
 ROOT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def test_what_is_no_photo_is_set_aside_with_its_reason(photos, run):
         assert reason in found[name]
 
 
-def test_format_is_told_by_content(photos, run, tmp_path):
+def test_the_format_is_that_of_the_content(photos, run, tmp_path):
     put(photos / "cool/really-a-png.jpg", 77, form=".png")
     manifest, _ = run(photos)
     row = manifest[manifest.name == "cool/really-a-png.jpg"].iloc[0]
@@ -172,7 +172,7 @@ def test_duplicates_within_a_class_keep_the_first_by_name(photos, run):
     assert len(manifest) == 8
 
 
-def test_one_picture_under_two_labels_is_nobodys(photos, run):
+def test_a_picture_with_two_labels_is_refused(photos, run):
     put(photos / "warm/anna.jpg", 0)
     manifest, rejected = run(photos)
     assert reasons(rejected) == {
@@ -287,7 +287,10 @@ rows = st.lists(
 @settings(max_examples=50, deadline=None)
 @given(rows)
 def test_duplicates_are_settled_for_every_mix(rows):
-    photos = [photo(sha, label, part, f"photo{i}") for i, (sha, label, part) in enumerate(rows)]
+    photos = [
+        manifest_row(sha, label=label, part=part, name=f"photo{i}")
+        for i, (sha, label, part) in enumerate(rows)
+    ]
     photos.sort(key=lambda p: (p.part, p.label, p.name))
     checked = [Checked(Candidate(p.name, p.label, "", p.part, "x"), p) for p in photos]
     settled = set_duplicates_aside(checked)
@@ -303,25 +306,6 @@ def test_duplicates_are_settled_for_every_mix(rows):
         else:
             assert len(left) == 1
             assert left[0].part == ("wild" if "wild" in {photo.part for photo in twins} else "pool")
-
-
-def photo(sha256, label, part, name):
-    return Photo(
-        id=sha256,
-        sha256=sha256,
-        label=label,
-        person="",
-        source="x",
-        name=name,
-        licence="",
-        author="",
-        width=40,
-        height=30,
-        phash="0" * 16,
-        part=part,
-        credit="",
-        page="",
-    )
 
 
 def test_phash_tells_copies_from_others():
@@ -431,5 +415,5 @@ def test_a_folder_outside_of_the_one_that_dvc_watches_is_refused(photos, run, tm
     assert "tasks.tone.collect.sources.0.folder" in message and "DVC" in message
 
 
-def test_a_strangers_text_becomes_one_valid_line():
+def test_text_from_outside_becomes_one_valid_line():
     assert plain("a\x00b\r\n\tc \ud800 \u1100\u1161") == "a b c ? \uac00"

@@ -134,6 +134,13 @@ def test_only_licences_that_are_allowed_and_every_file_is_accounted_for(ask, com
     assert commons.server.times("/thumb/20.jpg") == 0
 
 
+def test_a_file_without_description_has_no_licence(ask, commons):
+    [page] = commons.files["Category:Bare"] = [commons.file(30, None, commons.server, bytes)]
+    page["imageinfo"][0]["extmetadata"] = []  # MediaWiki's way to write an empty mapping
+    [row] = ask({"cool": ["Category:Bare"]})
+    assert row.reason == "licence not allowed: not stated"
+
+
 @pytest.mark.parametrize(
     ("allowed", "licence", "yes"),
     [
@@ -159,7 +166,7 @@ def test_a_file_of_two_entries_is_one_photo(ask):
     assert [row.name for row in rows].count("File:00.jpg") == 1
 
 
-def test_lag_limits_and_breakdowns_are_waited_for(ask, commons, monkeypatch):
+def test_lag_limits_and_failures_are_retried(ask, commons, monkeypatch):
     lag = {"error": {"code": "maxlag", "info": "Waiting for db: 6 seconds lagged", "lag": 6}}
     commons.trouble = [
         (200, JSON | {"Retry-After": "0"}, json.dumps(lag).encode()),
@@ -179,26 +186,26 @@ def test_lag_limits_and_breakdowns_are_waited_for(ask, commons, monkeypatch):
         ((404, {}, b""), "the server answers 404"),
     ],
 )
-def test_an_api_that_says_no_is_named(ask, commons, answer, said):
+def test_an_api_that_refuses_is_named(ask, commons, answer, said):
     commons.trouble = [answer]
     with pytest.raises(UserError, match="sources.0.api") as error:
         ask({"cool": ["Category:Anna"]})
     assert said in str(error.value)
 
 
-def test_lag_for_ever_is_given_up(ask, commons):
+def test_endless_lag_is_given_up(ask, commons):
     lag = (200, JSON | {"Retry-After": "0"}, b'{"error": {"code": "maxlag", "info": "lag"}}')
     commons.trouble = [lag] * TRIES
     with pytest.raises(UserError, match="maxlag"):
         ask({"cool": ["Category:Anna"]})
 
 
-def test_a_category_without_files_is_said(ask, caplog):
+def test_a_category_without_files_is_logged(ask, caplog):
     assert ask({"cool": ["Category:Nobody"]}) == []
     assert "'Category:Nobody' has no files" in caplog.text
 
 
-def test_who_is_forgotten_is_not_downloaded(ask, commons):
+def test_photos_of_forgotten_persons_are_not_downloaded(ask, commons):
     tombstone = ("", "person", person_hash("anna"), "")
     ask({"cool": [{"category": "Category:Anna", "person": "Anna"}]}, forgotten=[tombstone])
     assert not [path for path in commons.server.asked if path.startswith("/thumb")]

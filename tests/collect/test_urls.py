@@ -146,7 +146,7 @@ def test_private_addresses_are_refused_by_default(ask, context):
     assert "private address" in candidates(source, known)[0].reason
 
 
-def test_the_forgotten_are_neither_asked_for_nor_kept(ask, server, jpeg, tmp_path):
+def test_forgotten_photos_are_neither_requested_nor_kept(ask, server, jpeg, tmp_path):
     sha256 = hashlib.sha256(jpeg(1)).hexdigest()
     tombstones = [("", "person", person_hash("Anna"), ""), ("tone", "sha256", sha256, "")]
     rows = [("/0.jpg", "cool", "anna"), ("/1.jpg", "cool", ""), ("/2.jpg", "cool", "bella")]

@@ -72,7 +72,7 @@ def plan(
     if signal not in SIGNALS:
         raise ValueError(f"unknown signal {signal!r}: not one of {', '.join(SIGNALS)}")
     if signal == "geometry" and len(classes) > 15:
-        raise ValueError(f"geometry tells at most 15 classes apart, not {len(classes)}")
+        raise ValueError(f"signal 'geometry' has at most 15 classes, not {len(classes)}")
     shots = [("train", i, j) for i in range(people) for j in range(photos)]
     shots += [("wild", people + k // 2, k % 2) for k in range(wild)]
     return [

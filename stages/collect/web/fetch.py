@@ -66,7 +66,7 @@ class Web:
         *,
         types: tuple[str, ...],
         max_bytes: int = MAX_BYTES,
-        heed_robots: bool = True,
+        obey_robots: bool = True,
     ) -> Mapping[str, str]:
         """Write the file at `url` to `out`, and return the response's headers.
 
@@ -79,27 +79,27 @@ class Web:
             if _copy(response, out, max_bytes) > max_bytes:
                 raise Refused(f"more than {max_bytes / 1e6:.1f} MB")
 
-        return self._with_retries(url, take, heed_robots)
+        return self._with_retries(url, take, obey_robots)
 
     def _read_robots(self, url: str) -> bytes:
         text = BytesIO()
         self._with_retries(url, partial(_copy, out=text, max_bytes=ROBOTS_BYTES), False)
         return text.getvalue()[:ROBOTS_BYTES]
 
-    def _with_retries(self, url: str, take: Take, heed_robots: bool) -> Mapping[str, str]:
+    def _with_retries(self, url: str, take: Take, obey_robots: bool) -> Mapping[str, str]:
         tries = 0
         while True:
             try:
-                return self._follow(url, take, heed_robots)
+                return self._follow(url, take, obey_robots)
             except Busy as busy:
                 tries += 1
                 busy.host.failed(busy, tries)
 
-    def _follow(self, url: str, take: Take, heed_robots: bool) -> Mapping[str, str]:
+    def _follow(self, url: str, take: Take, obey_robots: bool) -> Mapping[str, str]:
         for _ in range(REDIRECTS + 1):
             where = parse(url)
             host = self._turns.host(where.host)
-            if heed_robots:
+            if obey_robots:
                 self._robots.check(where, host)
             with host.turn(), self._request(where, host) as response:
                 if response.status in (301, 302, 303, 307, 308):
@@ -197,7 +197,7 @@ def _retry_after(response: HTTPResponse) -> float | None:
 def _check_type(response: HTTPResponse, types: tuple[str, ...]) -> None:
     kind = response.headers.get("Content-Type", "").lower()
     if kind and not kind.startswith(types):
-        raise Refused(f"{kind.partition(';')[0]!r} is not a type of picture that is taken")
+        raise Refused(f"{kind.partition(';')[0]!r} is not a type that is accepted")
 
 
 def _check_length(response: HTTPResponse, max_bytes: int) -> None:

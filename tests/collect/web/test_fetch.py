@@ -13,7 +13,7 @@ from stages.collect.web import turns
 JPEG = {"Content-Type": "image/jpeg"}
 
 
-def test_it_says_who_asks(server, fetch):
+def test_requests_name_their_sender(server, fetch):
     server.routes["/a"] = (200, JPEG, b"data")
     assert fetch(f"{server.url}/a?b=c#d") == b"data"
     assert server.asked == ["/robots.txt", "/a?b=c"]
@@ -21,7 +21,7 @@ def test_it_says_who_asks(server, fetch):
     assert "me@example.org" in server.headers["User-Agent"]
 
 
-def test_trouble_that_passes(server, fetch):
+def test_a_failure_that_passes_is_retried(server, fetch):
     answers = iter(
         [(500, {}, b""), (200, JPEG | {"Content-Length": "9"}, b"cut"), (200, JPEG, b"whole")]
     )
@@ -37,7 +37,7 @@ def test_no_server_and_no_such_name(server, refusal):
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 204, 206])
-def test_a_plain_no_is_not_asked_again(server, status, refusal):
+def test_other_statuses_are_not_retried(server, status, refusal):
     server.routes["/a"] = (status, {}, b"")
     error = refusal(f"{server.url}/a")
     assert str(status) in str(error) and not error.passing
@@ -92,7 +92,7 @@ def test_pages_are_not_pictures(server, refusal):
     assert "'text/html' is not a type" in str(refusal(f"{server.url}/a.jpg"))
 
 
-def test_nothing_is_unpacked(server, fetch):
+def test_compressed_answers_are_not_decompressed(server, fetch):
     bomb = gzip.compress(bytes(10_000_000))
     server.routes["/a"] = (200, JPEG | {"Content-Encoding": "gzip"}, bomb)
     assert fetch(f"{server.url}/a") == bomb
@@ -100,7 +100,7 @@ def test_nothing_is_unpacked(server, fetch):
 
 
 @pytest.mark.parametrize("where", ["headers", "body"])
-def test_a_server_that_dribbles_is_cut_off(server, monkeypatch, where, refusal):
+def test_a_slow_answer_is_cut_off(server, monkeypatch, where, refusal):
     monkeypatch.setattr(fetching, "WHOLE", 0.3)
     monkeypatch.setattr(turns, "TRIES", 1)
 
@@ -160,7 +160,7 @@ def tls(server, tmp_path, monkeypatch):
     return pem
 
 
-def test_the_certificate_must_be_of_the_name_although_an_address_is_connected(
+def test_the_certificate_is_checked_against_the_name_not_the_ip_address(
     server, tls, monkeypatch, fetch, refusal
 ):
     port = server.http.server_port

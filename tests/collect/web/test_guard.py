@@ -42,7 +42,7 @@ def test_this_machine_is_refused_unless_allowed(url, refusal):
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://a/b", "", "a.jpg", "http://", "http://[", "data:,x"]
 )
-def test_what_is_no_web_address(url, refusal):
+def test_only_web_addresses_are_accepted(url, refusal):
     assert "not a web address" in str(refusal(url))
 
 

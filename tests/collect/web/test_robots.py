@@ -11,7 +11,7 @@ from stages.collect.web.turns import TRIES
 JPEG = {"Content-Type": "image/jpeg"}
 
 
-def test_robots_txt_is_heeded_and_read_once(server, fetch, refusal):
+def test_robots_txt_is_obeyed_and_read_once(server, fetch, refusal):
     rules = b"User-agent: *\nDisallow: /private/\nCrawl-delay: 0.0\n"
     server.routes["/robots.txt"] = (200, {}, rules)
     server.routes |= {"/private/a": (200, JPEG, b"x"), "/b": (200, JPEG, b"x")}
@@ -21,14 +21,14 @@ def test_robots_txt_is_heeded_and_read_once(server, fetch, refusal):
     assert server.times("/robots.txt") == 1 and server.times("/private/a") == 0
 
 
-def test_a_redirect_asks_the_robots_txt_of_where_it_leads(server, refusal):
+def test_a_redirect_obeys_the_robots_txt_of_its_target(server, refusal):
     server.routes["/robots.txt"] = (200, {}, b"User-agent: face-automl\nDisallow: /no\n")
     server.routes["/a"] = (301, {"Location": "/no/b"}, b"")
     assert "robots.txt asks not to" in str(refusal(f"{server.url}/a"))
     assert server.times("/no/b") == 0
 
 
-def test_a_site_that_cannot_say_its_rules_is_left_alone(server, refusal):
+def test_robots_txt_is_retried_before_a_site_is_refused(server, refusal):
     server.routes |= {"/robots.txt": (500, {}, b""), "/a": (200, JPEG, b"x")}
     client = Web("me@example.org", allow_private=True)
     for _ in range(3):

@@ -12,7 +12,7 @@ from stages.collect.web.turns import DEAD, PER_HOST, TRIES
 JPEG = {"Content-Type": "image/jpeg"}
 
 
-def test_who_asks_to_wait_is_waited_for_by_all(server, fetch):
+def test_retry_after_pauses_all_threads(server, fetch):
     start, calls = time.monotonic(), []
 
     def busy_first(handler):
@@ -29,7 +29,7 @@ def test_who_asks_to_wait_is_waited_for_by_all(server, fetch):
     assert len(calls) == 5 and min(calls[1:]) > 1
 
 
-def test_too_long_a_wait_is_not_waited_for(server, refusal):
+def test_too_long_a_pause_is_refused(server, refusal):
     server.routes["/a"] = (503, {"Retry-After": "86400"}, b"")
     error = refusal(f"{server.url}/a")
     assert "asks to wait 86400 s" in str(error) and error.passing
@@ -41,7 +41,7 @@ def test_nonsense_in_retry_after(server, after, refusal):
     assert "503" in str(refusal(f"{server.url}/a"))
 
 
-def test_trouble_that_stays_is_given_up_and_so_is_the_host(server, refusal):
+def test_after_failed_downloads_the_host_is_given_up(server, refusal):
     server.routes["/a"] = (502, {}, b"")
     client = Web("me@example.org", allow_private=True)
     for _ in range(DEAD):
@@ -64,7 +64,7 @@ def test_few_connections_a_host_at_a_time(server, fetch):
     assert server.most == PER_HOST
 
 
-def test_stopping_wakes_who_waits(server, refusal):
+def test_stop_ends_every_pause(server, refusal):
     server.routes["/a"] = (429, {"Retry-After": "500"}, b"")
     client = Web("me@example.org", allow_private=True)
     with ThreadPoolExecutor(1) as pool:
