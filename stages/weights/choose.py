@@ -94,7 +94,10 @@ def _built_in(name: str, note: str | None = None) -> Weight:
 
 
 def _fell_back(key: str, wanted: str, instead: str, file: str, why: Unavailable) -> str:
-    note = f"{key} auto: {instead} instead of {wanted}, as {why}; put {file} in weights.local"
+    note = (
+        f"{key} auto: {instead} instead of {wanted}, as {why}; put {file} in weights.local, and "
+        "run `dvc repro -f weights`"
+    )
     log.warning("%s", note)
     return note
 
