@@ -22,11 +22,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from stages.collect.candidate import MAX_BYTES
 from stages.collect.web.errors import Refused
 from stages.collect.web.guard import Address, ip_addresses, parse
 from stages.collect.web.robots import AGENT, ROBOTS_BYTES, Robots
 from stages.collect.web.turns import Busy, Host, Turns
+from stages.common.images import MAX_BYTES
 
 REDIRECTS = 5
 CONNECT = 10  # seconds to connect
@@ -34,7 +34,7 @@ SILENCE = 30  # seconds between two packets
 WHOLE = 120  # seconds for a whole request: a server may send one byte every 29 s for ever
 PART = 1 << 16  # bytes read at a time
 
-Take = Callable[[HTTPResponse], object]  # does what is wanted with a response of status 200
+Take = Callable[[HTTPResponse], object]  # what to do with a response of status 200
 
 
 class Web:
@@ -115,8 +115,8 @@ class Web:
     def _request(self, where: Address, host: Host) -> Iterator[HTTPResponse]:
         """The response to one request, open inside the `with`.
 
-        Raises `Busy` for any failure of the connection, inside the `with`, too, and `Refused` for
-        an address or a certificate that is not accepted.
+        Raises `Busy` if the connection fails, also while the response is read, and `Refused` for an
+        IP address or a certificate that is not accepted.
         """
         open_now: list[HTTPConnection | socket.socket] = []
         late = threading.Event()
