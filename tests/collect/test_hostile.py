@@ -7,6 +7,8 @@ import pytest
 from benchmarks import fuzz_collect as fuzz
 from stages.common.tables import read_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):

@@ -114,6 +114,7 @@ def test_ground_truth_lies_in_the_picture(pools, signal):
         assert ((photo.mask > 0) & (photo.mask < 255)).any(), "the edge should be soft"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cascade", ["default", "alt2"])
 @pytest.mark.parametrize("part", ["train", "wild"])
 def test_haar_finds_the_faces(pools, part, cascade):

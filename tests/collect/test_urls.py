@@ -157,6 +157,7 @@ def test_forgotten_photos_are_neither_requested_nor_kept(ask, server, jpeg, tmp_
     assert len([p for p in (tmp_path / "downloads").iterdir() if p.suffix != ".sha256"]) == 1
 
 
+@pytest.mark.slow
 def test_a_stage_killed_while_it_downloads_gives_the_same_in_the_end(server, jpeg, tmp_path):
     def slow(seed):
         def answer(handler):
