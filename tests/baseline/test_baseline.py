@@ -15,13 +15,13 @@ import pytest
 
 from stages.baseline import __main__ as stage
 from stages.baseline import baseline, systems
-from stages.baseline.system import Job
 from stages.common.closure import closure
 from stages.common.errors import UserError
 from stages.records.folders import Folders
-from stages.records.params import Baseline, Network
-from stages.records.weights import WEIGHTS, Weight, Weights
+from tests.baseline.conftest import write_weights
 from tests.params_yaml import alone, complete, read_params, write_params
+
+pytestmark = pytest.mark.slow  # networks are trained
 
 REPO = Path(__file__).parents[2]
 TASK = "pets"
@@ -64,12 +64,6 @@ def finished(tmp_path_factory):
         patch.chdir(root)
         stage.main(TASK)
     return root
-
-
-def write_weights(folder, **pretrained):
-    folder.mkdir(parents=True, exist_ok=True)
-    none = Weight(name="none", file=None, sha256=None, source="built in")
-    WEIGHTS.write(folder, Weights(detector=none, segmenter=none, pretrained=pretrained))
 
 
 @pytest.fixture
@@ -192,59 +186,6 @@ def test_data(ran, part):
     with Path("data/shards", TASK, part, "index.csv").open("a") as file:
         file.write("\n")
     assert ran() == list(NAMES)
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("majority", {"majority.py"}),
-        ("hog", {"hog.py", "linear.py"}),
-        ("lab", {"lab.py", "linear.py"}),
-        ("age_cnn", {"network.py", "networks.py"}),
-        ("tone_vgg", {"network.py", "networks.py"}),
-    ],
-)
-def test_the_code_that_is_watched_is_the_code_that_runs(name, code):
-    budget = {"epochs": 1, "batch_size": 1, "samples_per_epoch": None}
-    networks = [] if name in ("majority", "hog", "lab") else [{"name": name} | budget]
-    classical = name if name in systems.CLASSICAL else "hog"
-    params = Baseline.model_validate({"classical": classical, "networks": networks, "seed": 1})
-    [system] = [each for each in systems.systems(params) if each.name == name]
-    watched = {path.name for path in closure(*system.modules) if path.parent.name == "baseline"}
-    assert watched == {"__init__.py", "system.py"} | code
-
-
-def network(name):
-    return Network(name=name, epochs=1, batch_size=20, samples_per_epoch=20)
-
-
-def test_networks_without_their_imagenet_weights_are_one_warning(tmp_path, caplog):
-    networks = [network("tone_vgg"), network("age_cnn"), network("age_vgg16")]
-    why = Weight(name="vgg16", file=None, sha256=None, source="", note="no weights")
-    write_weights(tmp_path, vgg16=why)
-    assert baseline._pretrained(networks, tmp_path) == {}
-    write_weights(tmp_path)  # made before a VGG network was asked for
-    assert baseline._pretrained(networks, tmp_path) == {}
-    first, second = [record.getMessage() for record in caplog.records]
-    assert first == "tone_vgg, age_vgg16: trained from scratch; no weights"
-    assert "run `dvc repro weights`" in second
-
-
-def test_imagenet_weights_are_given_to_those_that_want_them_and_decide_the_result(tmp_path):
-    file = tmp_path / "vgg16.h5"
-    found = Weight(name="vgg16", file=file.name, sha256="", source="download")
-    write_weights(tmp_path, vgg16=found)
-    networks = (network("tone_vgg"), network("age_cnn"))
-    assert baseline._pretrained(networks, tmp_path) == {"tone_vgg": file}
-    params = Baseline(classical="hog", networks=networks, seed=1)
-    vgg = systems.systems(params)[2]
-    keys = {baseline.key(vgg, Job({}, 2, 1), "data")}
-    for content in (b"one", b"other"):
-        file.write_bytes(content)
-        job = Job({}, 2, 1, file)
-        keys.add(baseline.key(vgg, job, "data"))
-        assert baseline._weights(vgg, job) == "ImageNet"
-    assert len(keys) == 3
 
 
 def test_one_that_fails_is_told_and_stops_no_other(ran, monkeypatch, caplog):

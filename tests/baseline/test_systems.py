@@ -60,7 +60,13 @@ def fit_network(job):
     return systems(params)[-1].fit(job)
 
 
-@pytest.mark.parametrize("fit", [CLASSICAL["hog"].fit, fit_network], ids=["hog", "network"])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        pytest.param(CLASSICAL["hog"].fit, id="hog"),
+        pytest.param(fit_network, id="network", marks=pytest.mark.slow),
+    ],
+)
 def test_random_labels_teach_nothing(tmp_path, fit):
     """Learnt from true labels, at chance on val from permuted ones, whatever happens on train."""
     honest = job_of(tmp_path / "honest")
