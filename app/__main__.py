@@ -1,6 +1,6 @@
-"""python -m app photo.jpg [...]: what the champion of each task says about each photo.
+"""python -m app photo.jpg [...]: the answers of each task's champion to each photo.
 
-Where a task has no champion its challenger answers, and what kept it from the place is said.
+Where a task has no champion its challenger answers, with a warning that names the gates it failed.
 Reads data/promote; writes nothing and opens no port.
 """
 
@@ -8,46 +8,46 @@ import argparse
 import sys
 from pathlib import Path
 
-from app.chain import MAX_BYTES, UNSURE, Answer, Chain
+from app.chain import Answer, Chain
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.files import read_json
-
-PROMOTED = Path("data/promote")
+from stages.common.images import MAX_BYTES
+from stages.records.folders import of_all_tasks
+from stages.records.predictions import UNSURE
+from stages.records.promotion import PROMOTION
 
 
 def main(photos: list[Path]) -> None:
-    chains = load_chains(PROMOTED)
+    chains = load_chains(of_all_tasks("promote"))
     for photo in photos:
         print(f"{photo}")
         data = _read(photo)
         for chain, doubt in chains:
-            said = [*_words(chain.answer(data)), *([doubt] if doubt else [])]
-            print(f"  {chain.settings['title']}: " + "\n    ".join(said))
+            lines = [*_words(chain.answer(data)), *([doubt] if doubt else [])]
+            print(f"  {chain.settings.title}: " + "\n    ".join(lines))
 
 
-def load_chains(promoted: Path) -> list[tuple[Chain, str]]:
-    """Each task's champion with "", or its challenger with what to know about it.
+def load_chains(promoted: list[Path]) -> list[tuple[Chain, str]]:
+    """The champion of each task with "", or its challenger with a warning.
 
-    Raises `UserError` where there is none.
+    `promoted`: the tasks' folders in data/promote. Raises `UserError` if there is none.
     """
-    folders = sorted(path.parent for path in promoted.glob("*/promotion.json"))
-    if not folders:
-        raise UserError(f"no network in {promoted}: run `dvc pull` or `dvc repro` first")
-    return [_chain(folder) for folder in folders]
+    if not promoted:
+        raise UserError("no network in data/promote: run `dvc pull` or `dvc repro` first")
+    return [_chain(folder) for folder in promoted]
 
 
 def _chain(folder: Path) -> tuple[Chain, str]:
     if (folder / "champion").is_dir():
         return Chain(folder / "champion"), ""
-    gates = read_json(folder / "promotion.json")["gates"]
-    failed = ", ".join(gate["gate"] for gate in gates if not gate["passed"])
+    gates = PROMOTION.read(folder).gates
+    failed = ", ".join(gate.gate for gate in gates if not gate.passed)
     doubt = f"warning: not promoted, its network did not pass: {failed}"
     return Chain(folder / "challenger"), doubt
 
 
 def _read(photo: Path) -> bytes:
-    """At most one byte more than a chain takes, so that a huge file fills no memory."""
+    """At most one byte more than a chain accepts, so that a huge file does not fill the memory."""
     try:
         with photo.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -60,16 +60,16 @@ def _words(answer: Answer) -> list[str]:
     warnings = [f"warning: {warning}" for warning in answer.warnings]
     if answer.label is None:
         return [f"no answer: {answer.reason}", *warnings]
-    said = f"{answer.title} ({answer.confidence:.0%})"
+    line = f"{answer.title} ({answer.confidence:.0%})"
     if answer.answer == UNSURE:
-        said = f"unsure; likeliest {said}"
+        line = f"unsure; likeliest {line}"
     if answer.value is not None:
-        said += f", {answer.value:.1f}"
-    return [said, *warnings]
+        line += f", {answer.value:.1f}"
+    return [line, *warnings]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m app", description=str(__doc__).splitlines()[0])
     parser.add_argument("photo", nargs="+", type=Path)
     arguments = parser.parse_args(sys.argv[1:])
     enter(lambda: main(arguments.photo))

@@ -1,14 +1,13 @@
-"""The whole chain: photo bytes in, what the network says about the face out.
+"""The whole chain: a photo's bytes in, the network's answer about the face out.
 
-Each step is the stage's own function on the same arrays, so that a photo is answered here as it
-was in training and in the exam.
+Each step is the stage's own function on the same arrays, so that a photo gets the answer here that
+it got in the exam.
 """
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from stages.augment.render import prepare
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
-from stages.common.files import read_json
 from stages.common.images import MAX_BYTES, BadImage, decode
 from stages.common.predict import class_probabilities, outputs
 from stages.extract.crop import Geometry, crop
@@ -27,27 +25,16 @@ from stages.extract.quality import measure
 from stages.matte.matte import NOTHING_LEFT, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
 from stages.records.calibration import CALIBRATION
-from stages.records.params import CutoutQuality, FaceQuality, Onnx
+from stages.records.chain import CHAIN, weights
+from stages.records.flags import WORDS
+from stages.records.predictions import UNSURE
 from stages.records.shards import InMemory
-
-UNSURE = "unsure"
-# Flags of faces.csv and mattes.csv, in words for whoever sent the photo
-WARNINGS = {
-    "blur": "the face is blurred",
-    "tiny": "the face is small",
-    "pose": "the head is turned or tilted",
-    "tint": "the light is coloured",
-    "monochrome": "the picture has hardly any colours",
-    "dark": "the face is dark",
-    "bright": "the face is overexposed",
-    "small": "the cut-out shows little of the person",
-    "large": "the cut-out shows more than the person",
-}
+from stages.records.trials import CLASSES, MODEL
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said about one photo; `label` None: nothing, and `reason` says why."""
+    """To one photo. If `label` is None there is no answer, and `reason` says why."""
 
     label: str | None = None  # the likeliest class
     title: str | None = None  # its name for people
@@ -66,25 +53,21 @@ class Chain:
     def __init__(self, folder: Path) -> None:
         """Raises `UserError` if `folder` lacks a part of the chain."""
         try:
-            self.settings = read_json(folder / "chain.json")
-            self.titles = read_json(folder / "classes.json")
+            self.settings = CHAIN.read(folder)
+            self.titles = CLASSES.read(folder)
             self._calibration = CALIBRATION.read(folder)
-            extract, matte = self.settings["extract"], self.settings["matte"]
-            self._which = extract["face"]
-            self._geometry = Geometry(extract["size"], extract["face_width"])
-            self._face_limits = FaceQuality.model_validate(extract["quality"])
-            self._cutout_limits = CutoutQuality.model_validate(matte["quality"])
-            onnx = matte["onnx"] and Onnx.model_validate(matte["onnx"])
-            self._picture = SimpleNamespace(**self.settings["augment"])
-            self._detector = load_detector(folder / "weights", extract["min_score"])
-            self._session = load_session(folder / "weights", folder, onnx)
+            extract = self.settings.extract
+            self._geometry = Geometry(extract.size, extract.face_width)
+            self._detector = load_detector(weights(folder), extract.min_score)
+            self._session = load_session(weights(folder), folder, self.settings.matte.onnx)
             keras = import_keras()
-            self._model = keras.saving.load_model(folder / "model.keras", compile=False)
-        except (OSError, KeyError, ValueError) as error:
+            self._model = keras.saving.load_model(folder / MODEL, compile=False)
+        except (OSError, ValueError, UserError) as error:
             raise UserError(
-                f"{folder} is not a whole chain ({error!r}); run `dvc pull` or `dvc repro`"
+                f"{folder} is not a whole chain; run `dvc pull` or `dvc repro` ({error})"
             ) from error
-        self._lock = threading.Lock()  # servers answer in threads; OpenCV's networks take one photo
+        # Servers answer in threads, but OpenCV's networks take one photo at a time.
+        self._lock = threading.Lock()
 
     def answer(self, photo: bytes) -> Answer:
         """The answer for a jpg, png or webp file's bytes; never raises for what they hold."""
@@ -102,7 +85,7 @@ class Chain:
         faces = self._detector.detect(image)
         if not faces:
             return Answer(reason="no face found")
-        face = choose(faces, self._which, image.shape)
+        face = choose(faces, self.settings.extract.face, image.shape)
         square = crop(image, face, self._geometry)
         cutout = cut_out(square, self._session)
         coverage = float(cutout[..., 3].mean()) / 255
@@ -111,7 +94,7 @@ class Chain:
         if coverage < NOTHING_LEFT:
             reason = "almost nothing left of the person"
             return Answer(box=box, warnings=warnings, reason=reason)
-        raw = outputs(self._model, InMemory(prepare(cutout, self._picture)[None]))
+        raw = outputs(self._model, InMemory(prepare(cutout, self.settings.augment)[None]))
         probabilities = class_probabilities(raw, self._calibration)[0]
         best = int(probabilities.argmax())
         label, title = list(self.titles.items())[best]
@@ -119,9 +102,9 @@ class Chain:
         return Answer(
             label=label,
             title=title,
-            answer=label if confidence >= self.settings["unsure_below"] else UNSURE,
+            answer=label if confidence >= self.settings.unsure_below else UNSURE,
             confidence=confidence,
-            value=float(raw[0, 0]) if self.settings["kind"] == "regression" else None,
+            value=float(raw[0, 0]) if self.settings.kind == "regression" else None,
             probabilities=dict(zip(self.titles, map(float, probabilities), strict=True)),
             box=box,
             warnings=warnings,
@@ -135,10 +118,10 @@ class Chain:
             "w": round(float(face.box[2]), 1),
             "faces": count,
         }
-        found = face_flags(row, self._face_limits)
+        found = face_flags(row, self.settings.extract.quality)
         if self._session is not None:
-            found += cutout_flags(round(coverage, 4), self._cutout_limits)
-        words = [WARNINGS[flag] for flag in found if flag != "several"]
+            found += cutout_flags(round(coverage, 4), self.settings.matte.quality)
+        words = [WORDS[flag] for flag in found if flag != "several"]
         if count > 1:
-            words.append(f"{count} faces; the answer is about the {self._which} one")
+            words.append(f"{count} faces; the answer is about the {self.settings.extract.face} one")
         return tuple(words)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
 from mlflow.models import ModelSignature, set_model
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map
 
@@ -33,18 +33,22 @@ SIGNATURE = ModelSignature(
 )
 
 
-class FaceModel(mlflow.pyfunc.PythonModel):
+class FaceModel(PythonModel):
     """Column `photo`: a jpg, png or webp file's bytes (base64 where they are sent as JSON)."""
 
     def load_context(self, context: Any) -> None:
         self._chain = Chain(Path(context.artifacts["chain"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict | None = None) -> Any:
-        """A row a photo with the fields of `app.chain.Answer`; a bad photo is a row with a
-        `reason`, so it does not spoil the others."""
-        answers = [asdict(self._chain.answer(bytes(photo))) for photo in model_input["photo"]]
-        rows = [a | {"box": a["box"] and list(a["box"]), "warnings": list(a["warnings"])}
-                for a in answers]  # fmt: skip
+        """A row for each photo, with the fields of `app.chain.Answer`.
+
+        A bad photo is a row with a `reason`; the others get their answers all the same.
+        """
+        answers = [self._chain.answer(bytes(photo)) for photo in model_input["photo"]]
+        rows = [
+            asdict(each) | {"box": each.box and list(each.box), "warnings": list(each.warnings)}
+            for each in answers
+        ]
         # dtype object: a missing confidence stays None, where a float column would make it NaN
         return pd.DataFrame(rows, columns=SIGNATURE.outputs.input_names(), dtype=object)
 

@@ -1,26 +1,28 @@
-"""What a system answered to the photos of one part: read from a table, or asked now."""
+"""A system's answers to the photos of one part: read from a table, or asked for now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, recall_score
 
-from stages.common.files import read_json
 from stages.common.parallel import progress
 from stages.common.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION
+from stages.records.chain import CHAIN, weights
+from stages.records.promotion import Figures, Seen
 from stages.records.shards import Shards
+from stages.records.trials import CLASSES, MODEL
+from stages.records.weights import WEIGHTS
 
 
 @dataclass(frozen=True)
 class Answers:
-    """N photos of one part."""
+    """To N photos of one part."""
 
     ids: np.ndarray  # (N,) text
-    groups: np.ndarray  # (N,) text: who or what is on the photo, of splits.csv
+    groups: np.ndarray  # (N,) text, of splits.csv
     labels: np.ndarray  # (N,) int in 0..K-1, the truth
     predicted: np.ndarray  # (N,) int in 0..K-1
     probabilities: np.ndarray  # (N, K) float
@@ -28,74 +30,97 @@ class Answers:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def where(self, mask: np.ndarray) -> "Answers":
-        """Those at which `mask`, bool (N,), is true."""
-        return Answers(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+    def where(self, rows: np.ndarray) -> "Answers":
+        """Those at `rows`: bool (N,), or int in 0..N-1 in a new order."""
+        return Answers(*(getattr(self, each.name)[rows] for each in fields(self)))
 
-    def metrics(self) -> dict[str, float | int | None]:
-        """`n`, and the measures that are told with each decision; None where there is no photo."""
+    def figures(self) -> Figures:
         if not len(self):
-            return {"n": 0, "accuracy": None, "balanced_accuracy": None}
+            return Figures(n=0, accuracy=None, balanced_accuracy=None)
         recall = recall_score(
             self.labels, self.predicted, labels=np.unique(self.labels), average="macro"
         )
-        return {
-            "n": len(self),
-            "accuracy": float(accuracy_score(self.labels, self.predicted)),
-            "balanced_accuracy": float(recall),
-        }
+        return Figures(
+            n=len(self),
+            accuracy=float(accuracy_score(self.labels, self.predicted)),
+            balanced_accuracy=float(recall),
+        )
+
+
+ByPart = dict[str, Answers]  # a system's answers to each part
 
 
 def from_table(table: pd.DataFrame, classes: list[str], groups: pd.Series) -> Answers:
-    """Rows of a predictions.csv (id, label, predicted, p_<class> ...); `groups`: id -> group."""
+    """Rows of a frame of predictions.csv (id, label, predicted, p_<class> ...).
+
+    `groups`: id -> group.
+    """
     number = {name: k for k, name in enumerate(classes)}
     return Answers(
         table["id"].to_numpy(),
         table["id"].map(groups).to_numpy(),
         table["label"].map(number).to_numpy(np.int64),
         table["predicted"].map(number).to_numpy(np.int64),
-        table[[f"p_{name}" for name in classes]].astype(float).to_numpy(),
+        table[[f"p_{name}" for name in classes]].to_numpy(float),
     )
 
 
 def of_champion(
-    champion: Path, candidate: Path, shards: Shards, photos: Path, groups: pd.Series
+    champion: Path, candidate: Path, shards: Shards, photos: dict[str, Path], groups: pd.Series
 ) -> Answers:
-    """The promoted folder `champion` on the present pictures of one part.
+    """The answers of the chain in the folder `champion` to the present photos of one part.
 
-    Its network answers the shards if its pictures are made as those of the folder `candidate`,
-    which they were made for; otherwise its whole chain answers the original `photos` (a folder of
-    <id>.<ext>), and a photo without an answer counts as a wrong one.
+    If `champion` makes the same pictures of photos as the chain in `candidate`, its network answers
+    the shards, which were made for the candidate. Otherwise the whole chain answers the original
+    `photos` (id -> file); where it finds no answer, that is a wrong one.
     """
     ids = shards.index()["id"]
     labels = np.asarray(shards.labels)
     if not len(ids):
-        probabilities = np.empty((0, len(read_json(champion / "classes.json"))))
-    elif picture_settings(champion) == picture_settings(candidate):
+        probabilities = np.empty((0, len(CLASSES.read(champion))))
+    elif _picture_settings(champion) == _picture_settings(candidate):
         probabilities = _by_network(champion, shards)
     else:
-        probabilities = _by_chain(champion, ids, labels, photos)
+        probabilities = _by_chain(champion, [photos[id] for id in ids], labels)
     return Answers(
         ids.to_numpy(), ids.map(groups).to_numpy(), labels, probabilities.argmax(1), probabilities
     )
 
 
+def unseen(answers: Answers, splits: pd.DataFrame, seen: pd.DataFrame) -> np.ndarray:
+    """bool (N,): photos of which the champion knows neither the photo nor the person.
+
+    `splits`: id, person, group of the present photos; `seen`: id, person of those that the
+    champion has trained on. A photo in one group with a known photo is known.
+    """
+    ids = pd.Series(answers.ids)
+    person = ids.map(splits.set_index("id")["person"])
+    group = pd.Series(answers.groups)
+    known = ids.isin(seen["id"]) | (person.ne("") & person.isin(seen["person"]))
+    return ~group.isin(group[known]).to_numpy()
+
+
+def seen_in_training(splits: pd.DataFrame) -> list[Seen]:
+    """What a network knows that was trained on the train and val parts of `splits`."""
+    rows = splits[splits["part"].isin(["train", "val"])]
+    return [Seen(id, person) for id, person in zip(rows["id"], rows["person"], strict=True)]
+
+
 def _by_network(champion: Path, shards: Shards) -> np.ndarray:
     import keras
 
-    model = keras.saving.load_model(champion / "model.keras", compile=False)
+    model = keras.saving.load_model(champion / MODEL, compile=False)
     return class_probabilities(outputs(model, shards), CALIBRATION.read(champion))
 
 
-def _by_chain(champion: Path, ids: pd.Series, labels: np.ndarray, photos: Path) -> np.ndarray:
+def _by_chain(champion: Path, photos: list[Path], labels: np.ndarray) -> np.ndarray:
     from app.chain import Chain
 
     chain = Chain(champion)
-    files = {path.stem: path for path in photos.iterdir()}
     rows = []
-    bar = progress(ids, desc="the champion's chain", total=len(ids))
-    for photo_id, label in zip(bar, labels, strict=True):
-        answer = chain.answer(files[photo_id].read_bytes())
+    bar = progress(photos, desc="the champion's chain", total=len(photos))
+    for photo, label in zip(bar, labels, strict=True):
+        answer = chain.answer(photo.read_bytes())
         if answer.label is None:
             wrong = np.zeros(len(chain.titles))
             wrong[(label + 1) % len(wrong)] = 1
@@ -105,35 +130,13 @@ def _by_chain(champion: Path, ids: pd.Series, labels: np.ndarray, photos: Path) 
     return np.stack(rows)
 
 
-def picture_settings(folder: Path) -> dict[str, Any]:
-    """All of a chain that decides which picture of a photo its network sees."""
-    chain = read_json(folder / "chain.json")
-    weights = read_json(folder / "weights/weights.json")
-    return {
-        "extract": {
-            key: chain["extract"][key] for key in ("face", "min_score", "size", "face_width")
-        },
-        "augment": chain["augment"],
-        "onnx": chain["matte"]["onnx"] if weights["segmenter"]["name"] == "onnx" else None,
-        "weights": {
-            use: {key: entry[key] for key in ("name", "sha256")} for use, entry in weights.items()
-        },
-    }
-
-
-def unseen(answers: Answers, splits: pd.DataFrame, seen: pd.DataFrame) -> np.ndarray:
-    """bool (N,): photos of which the champion knows neither the photo nor the person.
-
-    `splits`: id, person, group of the present photos; `seen`: id, person of those that the
-    champion has trained on. Whoever shares a group with a known photo is known.
-    """
-    ids = pd.Series(answers.ids)
-    person = ids.map(splits.set_index("id")["person"])
-    group = pd.Series(answers.groups)
-    known = ids.isin(seen["id"]) | (person.ne("") & person.isin(seen["person"]))
-    return ~group.isin(group[known]).to_numpy()
-
-
-def seen_in_training(splits: pd.DataFrame) -> pd.DataFrame:
-    """`id` and `person` of what a network trained on these splits has seen."""
-    return splits.loc[splits["part"].isin(["train", "val"]), ["id", "person"]]
+def _picture_settings(folder: Path) -> tuple[object, ...]:
+    """Everything in a chain that decides which picture of a photo its network sees."""
+    chain, used = CHAIN.read(folder), WEIGHTS.read(weights(folder))
+    extract, matte = chain.extract, chain.matte
+    return (
+        (extract.face, extract.min_score, extract.size, extract.face_width),
+        chain.augment,
+        matte.onnx if used.segmenter.name == "onnx" else None,
+        [(each.name, each.sha256) for each in (used.detector, used.segmenter)],
+    )

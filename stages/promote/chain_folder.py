@@ -1,24 +1,36 @@
-"""The folder that a promotion is about: a whole chain from photo to answer, and its records."""
+"""The folders of data/promote/<task>: a whole chain each, from photo to answer, and its records."""
 
+import logging
 import shutil
 from pathlib import Path
-from typing import Any
 
-from stages.common.files import new_file, write_json
+import pandas as pd
+
+from stages.common.files import new_file
+from stages.promote.answers import seen_in_training
+from stages.records.calibration import CALIBRATION
+from stages.records.chain import CARD, CHAIN, ChainSettings, weights
+from stages.records.evaluation import EVALUATION, METRICS
+from stages.records.faces import GEOMETRY
+from stages.records.folders import Folders
+from stages.records.look import Look
 from stages.records.params import Task
+from stages.records.promotion import SEEN
 from stages.records.weights import WEIGHTS, Weights
 
-PICTURE = ("size", "channels", "background")  # of augment: what `prepare` reads
+log = logging.getLogger(__name__)
 
 
-def build(out: Path, task: str, params: Task, data: Path = Path("data")) -> None:
+def build(out: Path, at: Folders, params: Task, splits: pd.DataFrame) -> None:
     """Put the search's winner and all that its answers depend on into the new folder `out`."""
-    shutil.copytree(data / "search" / task, out)
-    copy_weights(data / "weights" / task, out / "weights")
-    shutil.copy(data / "faces" / task / "geometry.json", out)
-    for name in ("evaluation.json", "calibration.json"):
-        shutil.copy(data / "evaluate" / task / name, out)
-    write_json(out / "chain.json", settings(task, params))
+    shutil.copytree(at.search, out)
+    copy_weights(at.weights, weights(out))
+    shutil.copy(GEOMETRY.path(at.faces), out)
+    shutil.copy(EVALUATION.path(at.evaluate), out)
+    shutil.copy(CALIBRATION.path(at.evaluate), out)
+    shutil.copy(METRICS.path(at.reports), out)
+    CHAIN.write(out, settings(at.task, params))
+    SEEN.write(out, seen_in_training(splits))
 
 
 def copy_weights(source: Path, out: Path) -> None:
@@ -31,11 +43,35 @@ def copy_weights(source: Path, out: Path) -> None:
     WEIGHTS.write(out, Weights(detector=found.detector, segmenter=found.segmenter))
 
 
-def keep_others(before: Path, out: Path, champion: Path | None) -> None:
-    """Copy into the new `out`, which has the candidate in its role, who else stays of `before`.
+def settings(task: str, params: Task) -> ChainSettings:
+    augment = params.augment
+    return ChainSettings(
+        task=task,
+        title=params.title,
+        kind=params.kind,
+        bins=params.bins,
+        unsure_below=params.evaluate.unsure_below,
+        extract=params.extract,
+        matte=params.matte,
+        augment=Look(augment.size, augment.channels, augment.background),
+    )
 
-    `champion`: the one until now, where it is another network; it is the former one if the
-    candidate has taken its place.
+
+def present_champion(folder: Path) -> Path | None:
+    """The champion's folder in `folder` (data/promote/<task>), None if there is none."""
+    champion = folder / "champion"
+    if CHAIN.path(champion).is_file():
+        return champion
+    if champion.is_dir():
+        log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
+    return None
+
+
+def keep_others(before: Path, out: Path, champion: Path | None) -> None:
+    """Copy the champion and the former champion of `before` into the new folder `out`.
+
+    `out` has the candidate already, as champion or challenger. `champion`: the one until now, if
+    it is another network; it becomes the former champion if the candidate has taken its place.
     """
     former = before / "former"
     if champion and (out / "champion").is_dir():
@@ -46,23 +82,8 @@ def keep_others(before: Path, out: Path, champion: Path | None) -> None:
         shutil.copytree(former, out / "former")
 
 
-def settings(task: str, params: Task) -> dict[str, Any]:
-    """chain.json: the parameters that decide what is answered to a photo."""
-    return {
-        "task": task,
-        "title": params.title,
-        "kind": params.kind,
-        "bins": params.model_dump(mode="json")["bins"],
-        "unsure_below": params.evaluate.unsure_below,
-        "extract": params.extract.model_dump(mode="json"),
-        "matte": params.matte.model_dump(mode="json"),
-        "augment": params.augment.model_dump(mode="json", include=set(PICTURE)),
-    }
-
-
-def show_card(task: str) -> None:
+def show_card(at: Folders) -> None:
     """reports/<task>/model_card.md: the champion's, or the challenger's where there is none."""
-    folder = Path("data/promote", task)
-    role = "champion" if (folder / "champion").is_dir() else "challenger"
-    with new_file(Path("reports", task, "model_card.md")) as part:
-        shutil.copy(folder / role / "model_card.md", part)
+    role = "champion" if (at.promote / "champion").is_dir() else "challenger"
+    with new_file(at.reports / CARD) as part:
+        shutil.copy(at.promote / role / CARD, part)

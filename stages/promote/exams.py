@@ -1,94 +1,81 @@
-"""All systems of a task on the present test and wild photos, from the files of the other stages."""
+"""All systems of a task on the present test and wild photos, from the files of other stages."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from msgspec.structs import replace
 
 from stages.common.errors import UserError
-from stages.common.files import read_json
-from stages.common.tables import read_table
+from stages.common.files import sha256
 from stages.promote import leaderboard
-from stages.promote.answers import Answers, from_table, of_champion, unseen
-from stages.promote.gates import Baseline
-from stages.promote.history import Event, was_rolled_back
-from stages.promote.promote import Decision, Exam, decide, sha256
+from stages.promote.answers import Answers, ByPart, from_table, of_champion, unseen
+from stages.promote.decide import decide
+from stages.promote.history import was_rolled_back
+from stages.records.baselines import BASELINES, Baseline
+from stages.records.chain import CHAIN
+from stages.records.evaluation import EVALUATION
+from stages.records.folders import Folders, photos
 from stages.records.params import Task
+from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
+from stages.records.promotion import SEEN, Decision, Event, Standing
 from stages.records.shards import Shards
-
-PARTS = ("test", "wild")
+from stages.records.splits import EXAMS
+from stages.records.trials import CLASSES, MODEL, TRIALS
 
 
 def examine(
-    task: str,
+    at: Folders,
     params: Task,
     candidate: Path,
     champion: Path | None,
     splits: pd.DataFrame,
     history: list[Event],
-    data: Path = Path("data"),
-) -> tuple[Decision, pd.DataFrame]:
-    """What becomes of the folder `candidate`, and leaderboard.csv's table.
+) -> tuple[Decision, list[Standing]]:
+    """What becomes of the chain in the folder `candidate`, and the leaderboard.
 
-    `champion`: the present one's folder, None where there is none; `splits`: splits.csv.
+    `champion`: the present champion's folder; `splits`: the frame of splits.csv.
     """
-    classes = list(params.classes)
+    classes, ordered = list(params.classes), params.bins is not None
     groups = splits.set_index("id")["group"]
-    exam = _by_part(read_table(data / "evaluate" / task / "predictions.csv"), classes, groups)
-    baselines = _baselines(data / "baseline" / task, classes, groups, exam)
-    network = sha256(candidate)
-    reigns = champion is not None and sha256(champion) == network
+    exam = _by_part(PREDICTIONS.frame(at.evaluate), classes, groups)
+    baselines = _baselines(at.baseline, classes, groups, exam)
+    network = sha256(candidate / MODEL)
+    reigns = champion is not None and sha256(champion / MODEL) == network
     other, why_not = None, "there was no champion yet"
     if champion and not reigns:
-        other, why_not = _present(champion, candidate, splits, groups, task, data)
+        other, why_not = _present(champion, candidate, splits, groups, at)
     decision = decide(
         params.promote,
-        {part: exam[part] for part in PARTS},
+        {part: exam[part] for part in EXAMS},
         other,
-        read_json(candidate / "evaluation.json"),
-        [Baseline(each["name"], judged.get("test")) for each, judged in baselines],
+        EVALUATION.read(candidate).parts,
+        {each.name: answers.get("test") for each, answers in baselines},
         why_not=why_not,
         rolled_back=was_rolled_back(history, network),
     )
     if reigns:
         reason = "this network is the champion already; the gates are for newcomers"
         decision = replace(decision, decision="champion", reason=reason)
-    ordered = params.bins is not None
-    rows = [
-        leaderboard.row(
-            each["name"],
-            each["kind"],
-            judged,
-            weights=each["weights"],
-            parameters=each["parameters"],
-            seconds=each["seconds"],
-            ordered=ordered,
-        )
-        for each, judged in baselines
-    ]
-    rows += [_row("AutoKeras", "search winner", exam, candidate, ordered)]
-    if other:
-        name = f"champion until now ({sha256(champion)[:12]})"
-        rows += [_row(name, "champion", other, champion, ordered)]
-    return decision, leaderboard.table(rows)
-
-
-def _row(name: str, kind: str, exam: Exam, folder: Path, ordered: bool) -> dict:
-    search = leaderboard.of_search(read_json(folder / "trials.json"))
-    return leaderboard.row(name, kind, exam, ordered=ordered, **search)
+    rows = [leaderboard.of_baseline(each, answers, ordered) for each, answers in baselines]
+    trials = TRIALS.read(candidate)
+    rows += [leaderboard.of_network("AutoKeras", "search winner", exam, trials, ordered)]
+    if champion and other:
+        name = f"champion until now ({sha256(champion / MODEL)[:12]})"
+        trials = TRIALS.read(champion)
+        rows += [leaderboard.of_network(name, "champion", other, trials, ordered)]
+    return decision, rows
 
 
 def _present(
-    champion: Path, candidate: Path, splits: pd.DataFrame, groups: pd.Series, task: str, data: Path
-) -> tuple[Exam | None, str]:
+    champion: Path, candidate: Path, splits: pd.DataFrame, groups: pd.Series, at: Folders
+) -> tuple[ByPart | None, str]:
     """The champion's answers to the present photos that it has not trained on; or why not."""
     if _classes(champion) != _classes(candidate):
         return None, "the champion knows other classes, so the two cannot be compared"
-    seen = read_table(champion / "seen.csv")
-    exam: Exam = {}
-    for part in PARTS:
-        shards = Shards(data / "shards" / task / part)
-        answers = of_champion(champion, candidate, shards, data / "raw" / task / "images", groups)
+    seen, files = SEEN.frame(champion), photos(at.raw)
+    exam = {}
+    for part in EXAMS:
+        answers = of_champion(champion, candidate, Shards(at.shards / part), files, groups)
         exam[part] = answers.where(unseen(answers, splits, seen))
     if not len(exam["test"]):
         return None, "the champion has trained on every photo of the present test part"
@@ -97,32 +84,33 @@ def _present(
 
 def _classes(folder: Path) -> tuple[list[str], object]:
     """Names in order, and the numbers that they stand for."""
-    return list(read_json(folder / "classes.json")), read_json(folder / "chain.json")["bins"]
+    return list(CLASSES.read(folder)), CHAIN.read(folder).bins
 
 
-def _by_part(table: pd.DataFrame, classes: list[str], groups: pd.Series) -> Exam:
-    parts = ("val", *PARTS) if (table["part"] == "val").any() else PARTS
+def _by_part(table: pd.DataFrame, classes: list[str], groups: pd.Series) -> ByPart:
+    parts = ("val", *EXAMS) if (table["part"] == "val").any() else EXAMS
     return {part: from_table(table[table["part"] == part], classes, groups) for part in parts}
 
 
 def _baselines(
-    folder: Path, classes: list[str], groups: pd.Series, exam: Exam
-) -> list[tuple[dict, dict[str, Answers]]]:
-    """Each of baselines.json with its answers, in the order of the candidate's `exam`; one that
-    failed has none."""
-    table = read_table(folder / "predictions.csv")
+    folder: Path, classes: list[str], groups: pd.Series, exam: ByPart
+) -> list[tuple[Baseline, ByPart]]:
+    """Each of baselines.json with its answers, in the order of the candidate's `exam`; a baseline
+    that failed has none."""
+    table = BASELINE_PREDICTIONS.frame(folder)
     found = []
-    for each in read_json(folder / "baselines.json"):
-        rows = table[table["model"] == each["name"]]
+    for each in BASELINES.read(folder):
+        rows = table[table["model"] == each.name]
         judged = _by_part(rows, classes, groups) if len(rows) else {}
-        for part, answers in judged.items():
-            if part in exam:
-                order = pd.Index(answers.ids).get_indexer(exam[part].ids)
-                if (order < 0).any():
-                    raise UserError(
-                        f"{folder}: {each['name']} lacks photos of the present {part} part; run "
-                        "`dvc repro`"
-                    )
-                judged[part] = answers.where(order)
+        for part in set(judged) & set(exam):
+            judged[part] = _in_order(judged[part], exam[part], part, f"{folder}: {each.name}")
         found.append((each, judged))
     return found
+
+
+def _in_order(answers: Answers, wanted: Answers, part: str, whose: str) -> Answers:
+    """The answers to the photos of `wanted`. Raises `UserError` if some are missing."""
+    order = pd.Index(answers.ids).get_indexer(pd.Index(wanted.ids))
+    if (order < 0).any():
+        raise UserError(f"{whose} lacks photos of the present {part} part; run `dvc repro`")
+    return answers.where(order)

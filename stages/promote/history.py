@@ -1,51 +1,35 @@
-"""Who was champion when, and on what data: history.json, oldest event first."""
+"""What is added to history.json: who became champion when, and on what data."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from stages.common.files import read_json
-
-Event = dict[str, Any]  # time (ISO, UTC), event, network (12 digits), data (path: md5), reason
+from stages.records.promotion import Event
+from stages.records.trials import Trials
 
 
-def read_history(folder: Path) -> list[Event]:
-    """Of `data/promote/<task>`; a task without promotions has none."""
-    path = folder / "history.json"
-    return read_json(path) if path.is_file() else []
-
-
-def event(kind: str, network: str, trials: dict[str, Any], reason: str) -> Event:
-    """`kind`: champion, challenger or rollback; `network`: its sha256; `trials`: its trials.json"""
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "event": kind,
-        "network": network[:12],
-        "data": {each["path"]: each["md5"] for each in trials["data"]},
-        "reason": reason,
-    }
+def event(
+    kind: Literal["champion", "challenger", "rollback"], network: str, trials: Trials, reason: str
+) -> Event:
+    """What happened just now to `network` (its sha256), which the search `trials` has found."""
+    return Event(
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        event=kind,
+        network=network[:12],
+        data={each.path: each.md5 for each in trials.data},
+        reason=reason,
+    )
 
 
 def added(history: list[Event], new: Event) -> list[Event]:
-    """With `new` at the end, unless the last event says the same already."""
-    what = ("event", "network", "data")
-    if history and all(history[-1][key] == new[key] for key in what):
+    """With `new` at the end, unless the last event is the same but for its time and reason."""
+    if history and _what(history[-1]) == _what(new):
         return history
     return [*history, new]
 
 
 def was_rolled_back(history: list[Event], network: str) -> bool:
-    return any(e["event"] == "rollback" and e["network"] == network[:12] for e in history)
+    return any(each.event == "rollback" and each.network == network[:12] for each in history)
 
 
-def reign(history: list[Event], network: str) -> tuple[str | None, str | None]:
-    """When `network` became champion for the last time, and when it ceased to be; None: never."""
-    since = until = None
-    for e in history:
-        if e["event"] != "champion":
-            continue
-        if e["network"] == network[:12]:
-            since, until = e["time"], None
-        elif since and until is None:
-            until = e["time"]
-    return since, until
+def _what(event: Event) -> tuple[str, str, dict[str, str]]:
+    return event.event, event.network, event.data

@@ -1,74 +1,81 @@
-"""leaderboard.csv: every system of a task on the same photos, a row each."""
+"""leaderboard.csv: every system of a task on the same photos."""
 
-from typing import Any
-
-import pandas as pd
+from typing import Literal
 
 from stages.common.metrics import intervals
-from stages.promote.answers import Answers
+from stages.promote.answers import Answers, ByPart
+from stages.records.baselines import Baseline
+from stages.records.promotion import Standing
+from stages.records.splits import EXAMS
+from stages.records.trials import Trials
 
-PARTS = ("test", "wild")
-SHOWN = ("accuracy", "balanced_accuracy")
+DIGITS = 6  # of shares in 0..1
 
 
-def row(
+def of_baseline(baseline: Baseline, answers: ByPart, ordered: bool) -> Standing:
+    return Standing(
+        system=baseline.name,
+        kind=baseline.kind,
+        weights=baseline.weights,
+        parameters=baseline.parameters,
+        seconds=round(baseline.seconds, 1),
+        test_n=_count(answers, "test"),
+        wild_n=_count(answers, "wild"),
+        **_figures(answers, ordered),
+    )
+
+
+def of_network(
     system: str,
-    kind: str,
-    exam: dict[str, Answers],
-    *,
-    weights: str = "",
-    parameters: int | None = None,
-    seconds: float | None = None,
-    ordered: bool = False,
-) -> dict[str, Any]:
-    """One system; `exam`: part -> its answers, a part that is missing was not judged.
+    kind: Literal["search winner", "champion"],
+    answers: ByPart,
+    trials: Trials,
+    ordered: bool,
+) -> Standing:
+    """Of a search's winner. Its seconds are those of all trials, and of the final fit."""
+    best = trials.best
+    pretrained = any(
+        value for name, value in best.hyperparameters.items() if name.endswith("pretrained")
+    )
+    attempts = [*trials.attempts(), *([trials.final_fit] if trials.final_fit else [])]
+    return Standing(
+        system=system,
+        kind=kind,
+        weights="ImageNet" if pretrained else "from scratch",
+        parameters=best.parameters,
+        seconds=round(sum(attempt.seconds or 0 for attempt in attempts), 1),
+        test_n=_count(answers, "test"),
+        wild_n=_count(answers, "wild"),
+        **_figures(answers, ordered),
+    )
 
-    A part's figures come with the 95 % interval of the bootstrap over groups.
+
+def _count(exam: ByPart, part: str) -> int | None:
+    return len(exam[part]) or None if part in exam else None
+
+
+def _figures(exam: ByPart, ordered: bool) -> dict[str, float | None]:
+    """The remaining fields of `Standing`; None for a part without photos.
+
+    Intervals are 95 % and come from the bootstrap over groups.
     """
-    val = exam["val"].metrics()["balanced_accuracy"] if "val" in exam else None
-    cells = {
-        "system": system,
-        "kind": kind,
-        "weights": weights,
-        "parameters": parameters,
-        "seconds": None if seconds is None else round(seconds, 1),
-        "val_balanced_accuracy": val,
-    }
-    for part in PARTS:
+    val = exam["val"].figures().balanced_accuracy if "val" in exam else None
+    found = {"val_balanced_accuracy": _rounded(val)}
+    for part in EXAMS:
         answers = exam.get(part)
-        cells[f"{part}_n"] = len(answers) if answers else None
-        found = answers.metrics() if answers else {}
+        figures = answers.figures() if answers else None
         spread = _intervals(answers, ordered) if answers else {}
-        for metric in SHOWN:
+        for metric in ("accuracy", "balanced_accuracy"):
             low, high = spread.get(metric, (None, None))
-            cells[f"{part}_{metric}"] = found.get(metric)
-            cells |= {f"{part}_{metric}_low": low, f"{part}_{metric}_high": high}
-    return cells
+            found[f"{part}_{metric}"] = _rounded(getattr(figures, metric, None))
+            found[f"{part}_{metric}_low"] = _rounded(low)
+            found[f"{part}_{metric}_high"] = _rounded(high)
+    return found
 
 
 def _intervals(answers: Answers, ordered: bool) -> dict[str, tuple[float, float]]:
     return intervals(answers.labels, answers.probabilities, answers.groups, ordered=ordered)
 
 
-def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Whole numbers stay whole where cells are empty."""
-    whole = {"parameters": "Int64", "test_n": "Int64", "wild_n": "Int64"}
-    return pd.DataFrame(rows).astype(whole)
-
-
-def of_search(trials: dict[str, Any]) -> dict[str, Any]:
-    """Weights, parameters and seconds of training of what a trials.json describes."""
-    attempts = [
-        *trials["earlier"],
-        *trials["trials"],
-        *([trials["final_fit"]] if trials["final_fit"] else []),
-    ]
-    best = next(trial for trial in trials["trials"] if trial["trial"] == trials["best"])
-    pretrained = any(
-        value for name, value in best["hyperparameters"].items() if name.endswith("pretrained")
-    )
-    return {
-        "weights": "ImageNet" if pretrained else "from scratch",
-        "parameters": best["parameters"],
-        "seconds": sum(attempt["seconds"] or 0 for attempt in attempts),
-    }
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

@@ -5,17 +5,22 @@ After Margaret Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 import yaml
 
-from stages.common.files import read_json
-from stages.records.params import PARTS
+from stages.common.files import sha256
+from stages.records.chain import CHAIN, weights
+from stages.records.evaluation import EVALUATION, Exam, Slice
+from stages.records.promotion import Decision
+from stages.records.splits import EXAMS, PARTS
+from stages.records.trials import CLASSES, MODEL, TRIALS
+from stages.records.weights import WEIGHTS
 
-METRICS = {  # of evaluation.json: name for people
+METRICS = {  # of an exam: name for people
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
@@ -26,55 +31,54 @@ METRICS = {  # of evaluation.json: name for people
     "group_error": "mean error in groups",
     "mae": "mean absolute error",
 }
-SLICES = 8  # shown of each part, those furthest below the rest first
+SLICES = 8  # shown of each part, the largest gaps first
 SPECIAL = re.compile(r"([\\`*_\[\]<>|&~#!$])")
 
 
-def model_card(
-    folder: Path,
-    task: str,
-    decision: str,
-    reason: str,
-    gates: list[dict[str, Any]],
-    manifest: pd.DataFrame,
-    splits: pd.DataFrame,
-    network: str,
-) -> str:
-    """Markdown. `folder`: a chain with its evaluation.json, trials.json and weights.
+@dataclass(frozen=True)
+class Data:
+    """Counts of the photos that a network was trained and judged on."""
 
-    `manifest`, `splits`: of the data that it was trained and judged on; `network`: the sha256 of
-    its model.keras. Whatever came from outside (licences, sources, classes) is text in it, never
-    markup.
+    photos: int
+    groups: int
+    persons: int  # known by name
+    unknown: int  # photos of nobody known by name
+    sources: list[tuple[str, str, int]]  # source, licence, photos
+    classes: dict[str, list[int]]  # class -> photos of each part
+    parts: tuple[str, ...] = PARTS
+
+
+def model_card(
+    folder: Path, decision: Decision, manifest: pd.DataFrame, splits: pd.DataFrame
+) -> str:
+    """Markdown about the chain in `folder`.
+
+    `manifest`, `splits`: frames of the data that it was trained and judged on. Whatever came from
+    outside (licences, sources, classes) is text in the card, never markup.
     """
-    chain = read_json(folder / "chain.json")
-    trials = read_json(folder / "trials.json")
-    best = next(trial for trial in trials["trials"] if trial["trial"] == trials["best"])
-    evaluation = read_json(folder / "evaluation.json")
+    chain, trials = CHAIN.read(folder), TRIALS.read(folder)
+    evaluation, used = EVALUATION.read(folder), WEIGHTS.read(weights(folder))
+    parts = {part: evaluation.parts[part] for part in EXAMS}
     return (
         _environment()
         .get_template("model_card.md")
         .render(
-            task=Safe(task),
+            task=Safe(chain.task),
             chain=chain,
-            titles=read_json(folder / "classes.json"),
+            titles=CLASSES.read(folder),
             decision=decision,
-            reason=reason,
-            gates=gates,
             data=_data(manifest, splits),
-            parts={part: evaluation["parts"][part] for part in ("test", "wild")},
+            parts=parts,
             metrics=METRICS,
-            calibration=evaluation["calibration"],
-            slices={part: _slices(evaluation["parts"][part]) for part in ("test", "wild")},
-            trial=best,
-            tried=len(trials["trials"]),
-            final_fit=bool(trials["final_fit"]),
-            shards=trials["data"],
-            network=network,
-            weights=read_json(folder / "weights/weights.json"),
+            calibration=evaluation.calibration,
+            slices={part: _slices(exam) for part, exam in parts.items()},
+            trials=trials,
+            network=sha256(folder / MODEL),
+            weights={"detector": used.detector, "segmenter": used.segmenter},
             parameters={
-                "chain": chain,
-                "search": trials["params"],
-                "hyperparameters": best["hyperparameters"],
+                "chain": chain.model_dump(mode="json"),
+                "search": trials.params,
+                "hyperparameters": trials.best.hyperparameters,
             },
         )
     )
@@ -103,18 +107,18 @@ def _environment() -> jinja2.Environment:
 
 
 class Safe(str):
-    """Text of our own that needs no escaping."""
+    """Our own text, which needs no escaping."""
 
 
-def _figure(result: dict[str, Any], metric: str) -> Safe:
+def _figure(exam: Exam, metric: str) -> Safe:
     """0.812 (0.740 to 0.880), or a dash."""
-    value = result.get(metric)
+    value = getattr(exam, metric)
     if value is None:
         return Safe("–")
-    interval = result.get("intervals", {}).get(metric)
-    if interval is None or None in interval:
+    if metric not in exam.intervals:
         return Safe(f"{value:.3f}")
-    return Safe(f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})")
+    low, high = exam.intervals[metric]
+    return Safe(f"{value:.3f} ({low:.3f} to {high:.3f})")
 
 
 def _yaml(content: object) -> Safe:
@@ -123,23 +127,22 @@ def _yaml(content: object) -> Safe:
     return Safe("".join(f"    {line}\n" for line in dumped.splitlines()))
 
 
-def _data(manifest: pd.DataFrame, splits: pd.DataFrame) -> dict[str, Any]:
+def _data(manifest: pd.DataFrame, splits: pd.DataFrame) -> Data:
     used = manifest[manifest["id"].isin(splits["id"])]
-    sources = used.groupby(["source", "licence"], sort=True).size()
+    sources = used.groupby(["source", "licence"], sort=True).size().reset_index()
     counts = splits.groupby(["label", "part"]).size()
-    return {
-        "photos": len(splits),
-        "groups": splits["group"].nunique(),
-        "persons": splits.loc[splits["person"] != "", "person"].nunique(),
-        "unknown": int((splits["person"] == "").sum()),
-        "sources": [(*names, int(n)) for names, n in sources.items()],
-        "classes": {
+    return Data(
+        photos=len(splits),
+        groups=splits["group"].nunique(),
+        persons=splits.loc[splits["person"] != "", "person"].nunique(),
+        unknown=int((splits["person"] == "").sum()),
+        sources=list(sources.itertuples(index=False, name=None)),
+        classes={
             label: [int(counts.get((label, part), 0)) for part in PARTS]
-            for label in splits["label"].drop_duplicates().sort_values()
+            for label in sorted(splits["label"].unique())
         },
-        "parts": PARTS,
-    }
+    )
 
 
-def _slices(result: dict[str, Any]) -> list[dict[str, Any]]:
-    return sorted(result.get("slices", []), key=lambda each: each["gap"])[:SLICES]
+def _slices(exam: Exam) -> list[Slice]:
+    return sorted(exam.slices, key=lambda each: each.gap)[:SLICES]

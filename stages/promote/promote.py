@@ -1,84 +1,39 @@
-"""Does the new network take the champion's place?"""
+"""Judge the search's winner, and keep the champion through searches that lose against it."""
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from stages.promote.answers import Answers
-from stages.promote.gates import (
-    Baseline,
-    Gate,
-    against_baselines,
-    against_champion,
-    by_itself,
-    not_rolled_back,
-)
-from stages.records.params import Promote
-
-Exam = dict[str, Answers]  # part ("test", "wild") -> a system's answers
+from stages.common.files import sha256
+from stages.promote.chain_folder import build, keep_others, present_champion
+from stages.promote.exams import examine
+from stages.promote.history import added, event
+from stages.promote.model_card import model_card
+from stages.records.chain import CARD
+from stages.records.folders import Folders
+from stages.records.manifest import MANIFEST
+from stages.records.params import Task
+from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, read_history
+from stages.records.splits import SPLITS
+from stages.records.trials import MODEL, TRIALS
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What promotion.json holds."""
-
-    decision: str  # "champion" or "challenger": what the candidate becomes
-    reason: str
-    gates: list[Gate]
-    candidate: dict[str, dict[str, float | None]]  # part -> metric -> value
-    champion: dict[str, dict[str, float | None]] | None  # None: it was not compared
-
-
-def decide(
-    params: Promote,
-    candidate: Exam,
-    champion: Exam | None,
-    evaluation: dict[str, Any],
-    baselines: list[Baseline],
-    *,
-    why_not: str = "there was no champion yet",
-    rolled_back: bool = False,
-) -> Decision:
-    """The candidate becomes the champion if it passes every gate, else the challenger.
-
-    `champion`: the present one's answers to some of the candidate's photos, those it has not
-    trained on; None where it cannot be compared, and `why_not` says why: then only the other gates
-    stand. `evaluation`: the candidate's evaluation.json. `rolled_back`: this network was champion
-    and has been taken off its place.
-    """
-    compared = None
-    if champion:
-        compared = {
-            part: candidate[part].where(np.isin(candidate[part].ids, answers.ids))
-            for part, answers in champion.items()
-        }
-    gates = against_champion(compared, champion, params) if compared else []
-    gates += against_baselines(candidate["test"], baselines) + by_itself(evaluation, params)
-    gates += not_rolled_back(rolled_back)
-    failed = [gate for gate in gates if not gate.passed]
-    if failed:
-        reason = "; ".join(f"{gate.gate}: {gate.about}" for gate in failed)
-    elif champion:
-        reason = gates[0].about
+def promote(at: Folders, params: Task, out: Path) -> Decision:
+    """Fill the empty folder `out`, which then replaces data/promote/<task>."""
+    splits, history = SPLITS.frame(at.splits), read_history(at.promote)
+    champion = present_champion(at.promote)
+    candidate = out / "candidate"
+    build(candidate, at, params, splits)
+    decision, standings = examine(at, params, candidate, champion, splits, history)
+    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits)
+    (candidate / CARD).write_text(card, encoding="utf-8")
+    network = sha256(candidate / MODEL)
+    if champion and sha256(champion / MODEL) == network:
+        champion = None  # the candidate is this network
     else:
-        reason = f"{why_not}, and every other gate is passed"
-    return Decision(
-        "challenger" if failed else "champion",
-        reason,
-        gates,
-        _metrics(compared or candidate),
-        _metrics(champion) if champion else None,
-    )
-
-
-def _metrics(exam: Exam) -> dict[str, dict[str, float | None]]:
-    return {part: answers.metrics() for part, answers in exam.items()}
-
-
-def sha256(folder: Path) -> str:
-    """Which network a model folder holds."""
-    with (folder / "model.keras").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        new = event(decision.decision, network, TRIALS.read(candidate), decision.reason)
+        history = added(history, new)
+    candidate.rename(out / decision.decision)
+    keep_others(at.promote, out, champion)
+    PROMOTION.write(out, decision)
+    HISTORY.write(out, history)
+    LEADERBOARD.write(out, standings)
+    return decision

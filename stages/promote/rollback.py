@@ -1,8 +1,8 @@
 """python -m stages.promote.rollback age: the former champion takes its place back.
 
-The network that goes is the challenger then, unless there is one; `promote` does not make it
-champion again.
-`dvc repro` leaves it at that: dvc.lock is told. MLflow's aliases follow.
+The network that loses the place becomes the challenger, unless there is one; `promote` does not
+make it champion again. `dvc repro` keeps the result, because dvc.lock is updated. MLflow's aliases
+follow.
 """
 
 import argparse
@@ -13,30 +13,35 @@ import subprocess
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.files import new_folder, read_json, write_json
+from stages.common.files import new_folder, sha256
 from stages.promote.chain_folder import show_card
-from stages.promote.history import event, read_history
-from stages.promote.promote import sha256
+from stages.promote.history import event
+from stages.records.chain import CARD
+from stages.records.folders import Folders
 from stages.records.params import read
+from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, read_history
+from stages.records.trials import MODEL, TRIALS
 
 log = logging.getLogger(__name__)
 CHAMPION = "**Champion:** "  # how a champion's model card begins, see templates/model_card.md
 
 
 def main(task: str) -> None:
-    from stages.promote import register
+    from stages.tracking import register
 
-    read(task)
-    stage = f"promote@{task}"
-    check_former(Path("data/promote", task))
+    read(task)  # refuses an unknown task
+    at, stage = Folders(task), f"promote@{task}"
+    check_former(at.promote)
     up_to_date = not json.loads(_dvc("status", "--json", stage))
-    put_back(Path("data/promote", task))
-    show_card(task)
+    put_back(at.promote)
+    show_card(at)
     if up_to_date:
         _dvc("commit", "-f", stage)
-    else:  # to commit would tell DVC that the stage has seen what has changed since
+    else:  # a commit would hide from DVC what else has changed
         log.info("%s is out of date: the next `dvc repro` will judge against this champion", stage)
     register.main()
     log.info(
@@ -54,40 +59,42 @@ def check_former(folder: Path) -> None:
 def put_back(folder: Path) -> None:
     """In `data/promote/<task>`: former becomes champion, and champion becomes challenger.
 
-    A challenger that is there already stays, with what was decided about it.
+    A challenger that is there already stays, with the decision about it.
     """
-    out_of, back = folder / "champion", folder / "former"
-    reason = f"rolled back by hand to {sha256(back)[:12]}"
-    promotion = read_json(folder / "promotion.json")
-    challenger = folder / "challenger"
+    out_of, back, challenger = (folder / name for name in ("champion", "former", "challenger"))
+    reason = f"rolled back by hand to {sha256(back / MODEL)[:12]}"
+    decision = PROMOTION.read(folder)
     if challenger.is_dir():
-        promotion["reason"] += "; the champion that it was judged against has been rolled back"
+        why = f"{decision.reason}; the champion that it was judged against has been rolled back"
+        decision = replace(decision, reason=why)
     else:
         challenger = out_of
-        promotion |= {"decision": "challenger", "reason": reason}
+        decision = replace(decision, decision="challenger", reason=reason)
+    gone, came = sha256(out_of / MODEL), sha256(back / MODEL)
+    history = [
+        *read_history(folder),
+        event("rollback", gone, TRIALS.read(out_of), reason),
+        event("champion", came, TRIALS.read(back), "put back by a rollback"),
+    ]
     with new_folder(folder) as out:
         shutil.copytree(back, out / "champion")
         shutil.copytree(challenger, out / "challenger")
-        card = out / "challenger/model_card.md"
-        gone = card.read_text("utf-8").replace(CHAMPION, f"**No longer champion:** {reason}. ")
-        card.write_text(gone, "utf-8")
-        shutil.copy(folder / "leaderboard.csv", out)
-        write_json(out / "promotion.json", promotion)
-        events = [("rollback", out_of, reason), ("champion", back, "put back by a rollback")]
-        new = [
-            event(kind, sha256(role), read_json(role / "trials.json"), why)
-            for kind, role, why in events
-        ]
-        write_json(out / "history.json", [*read_history(folder), *new])
+        card = out / "challenger" / CARD
+        text = card.read_text("utf-8").replace(CHAMPION, f"**No longer champion:** {reason}. ")
+        card.write_text(text, "utf-8")
+        shutil.copy(LEADERBOARD.path(folder), out)
+        PROMOTION.write(out, decision)
+        HISTORY.write(out, history)
 
 
 def _dvc(*arguments: str) -> str:
+    """What `dvc` prints. Raises `UserError` if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise UserError(f"`dvc {' '.join(arguments)}` failed: {said}")
+        why = (done.stderr or done.stdout).strip()
+        raise UserError(f"`dvc {' '.join(arguments)}` failed: {why}")
     return done.stdout
 
 

@@ -78,6 +78,11 @@ class Folders:
         return self.root / ".cache" / kind / self.task
 
 
+def of_all_tasks(stage: str, root: Path = Path()) -> list[Path]:
+    """The folders that a stage has written, one for each task."""
+    return sorted(path for path in (root / "data" / stage).glob("*") if path.is_dir())
+
+
 def pictures(folder: Path) -> Path:
     """Where `data/raw`, `data/faces` and `data/mattes` keep their pictures."""
     return folder / "images"

@@ -3,6 +3,7 @@
 The folders champion, challenger and former each hold a whole chain, see `stages.records.chain`.
 """
 
+from pathlib import Path
 from typing import Literal
 
 from stages.records.json_file import JsonFile
@@ -81,7 +82,25 @@ class Seen(Record):
     person: str
 
 
+def reign(history: list[Event], network: str) -> tuple[str | None, str | None]:
+    """When `network` (a sha256) last became champion, and when another one did; None: never."""
+    since = until = None
+    for each in history:
+        if each.event != "champion":
+            continue
+        if each.network == network[:12]:
+            since, until = each.time, None
+        elif since and until is None:
+            until = each.time
+    return since, until
+
+
 PROMOTION = JsonFile("promotion.json", Decision)
 HISTORY = JsonFile("history.json", list[Event])  # oldest first
 LEADERBOARD = TableFile("leaderboard.csv", Standing)
 SEEN = TableFile("seen.csv", Seen)  # in each chain's folder
+
+
+def read_history(folder: Path) -> list[Event]:
+    """Of `data/promote/<task>`; a task without promotions has none."""
+    return HISTORY.read(folder) if HISTORY.path(folder).is_file() else []

@@ -20,7 +20,7 @@ class Mirror(threading.Thread):
     """Keeps MLflow saying what the files in `scratch` say.
 
     MLflow may be slow, locked or away: this thread tries again and again, and nothing waits for
-    it. What is still unsent at the end is in trials.json, and `stages.promote.register` sends it.
+    it. What is still unsent at the end is in trials.json, and `stages.tracking.register` sends it.
     """
 
     def __init__(self, task: str, search: dict[str, Any], scratch: Path) -> None:

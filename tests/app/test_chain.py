@@ -1,5 +1,4 @@
 import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,8 +8,12 @@ import pytest
 from PIL import Image
 
 from app import chain as chain_module
-from app.chain import UNSURE, WARNINGS, Chain
+from app.chain import Chain
 from stages.common.errors import UserError
+from stages.records.calibration import CALIBRATION, Sigma
+from stages.records.chain import CHAIN
+from stages.records.flags import WORDS
+from stages.records.predictions import UNSURE
 from tests.conftest import TASK as BUILT
 from tests.promote.mini import CLASSES, TASK
 
@@ -68,8 +71,7 @@ def test_an_answer(chain, promoted):
 
 def test_below_the_limit_it_is_unsure(copy, promoted):
     folder = copy / "data/promote" / TASK / "champion"
-    settings = json.loads((folder / "chain.json").read_text())
-    (folder / "chain.json").write_text(json.dumps(settings | {"unsure_below": 0.99999}))
+    CHAIN.write(folder, CHAIN.read(folder).model_copy(update={"unsure_below": 0.99999}))
     row = predictions(promoted, TASK).iloc[0]
     answer = Chain(folder).answer(photo_of(promoted, TASK, row["id"]))
     assert answer.answer == UNSURE
@@ -85,11 +87,10 @@ def test_a_number_and_the_classes_that_follow_from_it(copy, promoted):
     model = keras.Sequential(layers + mean)
     mean[1].set_weights([np.full((3, 1), 1 / 3), np.array([4.0])])
     model.save(folder / "model.keras")
-    bins = {"cool": [0, 29], "warm": [30, 99]}
-    settings = json.loads((folder / "chain.json").read_text())
-    (folder / "chain.json").write_text(json.dumps(settings | {"kind": "regression", "bins": bins}))
-    calibration = {"kind": "regression", "sigma": 4.5, "bins": bins, "note": None}
-    (folder / "calibration.json").write_text(json.dumps(calibration))
+    bins = {"cool": (0, 29), "warm": (30, 99)}
+    regression = CHAIN.read(folder).model_copy(update={"kind": "regression", "bins": bins})
+    CHAIN.write(folder, regression)
+    CALIBRATION.write(folder, Sigma(4.5, bins))
     photo = photo_of(promoted, TASK, predictions(promoted, TASK)["id"].iloc[0])
     answer = Chain(folder).answer(photo)
     assert answer.value == pytest.approx(34)
@@ -125,7 +126,7 @@ def test_warnings(chain, promoted):
     answer = chain.answer(encoded(np.hstack([one, one])))
     assert any("2 faces" in warning for warning in answer.warnings)
     dark = chain.answer(encoded((one * 0.25).astype(np.uint8)))
-    assert WARNINGS["dark"] in dark.warnings
+    assert WORDS["dark"] in dark.warnings
     assert answer.label is not None and dark.label is not None
 
 

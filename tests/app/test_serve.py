@@ -23,14 +23,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from app.chain import Chain
 import app.model
-from stages.promote.register import IMPORTS
+from stages.tracking.models import IMPORTS
 from stages.common.backend import import_keras
 ours = Path(sys.argv[1])
 Chain(Path(sys.argv[2])).answer(Path(sys.argv[3]).read_bytes())
 names = set()
 for name, module in list(sys.modules.items()):
     file = getattr(module, "__file__", None)
-    if file and ours in Path(file).parents and "promote" not in name and ".venv" not in file:
+    if file and ours in Path(file).parents and "tracking" not in name and ".venv" not in file:
         for node in ast.parse(Path(file).read_text()).body:
             names |= {a.name.split(".")[0] for a in getattr(node, "names", [])
                       if isinstance(node, ast.Import)}
@@ -57,7 +57,7 @@ def free_port() -> int:
 @pytest.mark.slow
 def test_mlflow_serves_the_chain(copy, tmp_path):
     subprocess.run(
-        [sys.executable, "-m", "stages.promote.register"],
+        [sys.executable, "-m", "stages.tracking.register"],
         cwd=copy, env=environment(PYTHONPATH=str(REPO)), check=True, capture_output=True,
     )  # fmt: skip
     port = free_port()

@@ -1,20 +1,39 @@
 """A task of 64 drawn photos, built by the real stages up to the shards; what comes between them
 and `promote` is written by hand, so that each test has the network and figures that it needs."""
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from msgspec.structs import replace
+from sklearn.metrics import balanced_accuracy_score
 
 from stages.common import reuse
 from stages.common.predict import class_probabilities, outputs
-from stages.common.tables import read_table
+from stages.evaluate.evaluate import headline
+from stages.evaluate.part import load_part
+from stages.evaluate.tables import predictions
 from stages.records import calibration
+from stages.records.baselines import BASELINES, Baseline
 from stages.records.calibration import Temperature
+from stages.records.evaluation import (
+    EVALUATION,
+    METRICS,
+    CalibrationReport,
+    Coverage,
+    Evaluation,
+    Exam,
+    OnPerson,
+    Slice,
+)
+from stages.records.folders import Folders
+from stages.records.objective import Objective
+from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS, BaselinePrediction
 from stages.records.shards import Shards
+from stages.records.splits import SPLITS
+from stages.records.trials import CLASSES as CLASSES_FILE
+from stages.records.trials import TRIALS, Attempt, DataSet, Epoch, Trials
 from tests.params_yaml import alone, complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
@@ -85,92 +104,140 @@ def write_network(quality: float, search_id: str) -> None:
     )
     dense.set_weights([np.stack([0 * kernel[0], kernel[0]], 1), np.array([0, bias])])
     model.save(search / "model.keras")
-    write(search / "classes.json", CLASSES)
-    write(search / "trials.json", trials(search_id))
+    CLASSES_FILE.write(search, CLASSES)
+    TRIALS.write(search, trials(search_id))
     evaluate(model)
     baselines()
 
 
 def evaluate(model) -> None:
     """What `stages.evaluate` writes, as far as `promote` reads it."""
-    from stages.promote.answers import from_table
-
-    folder = Path("data/evaluate", TASK)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    splits = read_table(Path("data/splits", TASK, "splits.csv"))
-    names = np.array(list(CLASSES), dtype=object)
-    tables, parts = [], {}
+    at = Folders(TASK)
+    shutil.rmtree(at.evaluate, ignore_errors=True)
+    splits, rows, exams = SPLITS.frame(at.splits), [], {}
     for part in ("val", "test", "wild"):
-        shards = Shards(Path("data/shards", TASK, part))
-        found = class_probabilities(outputs(model, shards), CALIBRATION)
-        table = pd.DataFrame({"id": shards.index()["id"], "part": part})
-        table["label"], table["predicted"] = names[shards.labels], names[found.argmax(1)]
-        tables.append(table.assign(**{f"p_{n}": found[:, k] for k, n in enumerate(CLASSES)}))
-        measured = from_table(tables[-1], list(CLASSES), splits.set_index("id")["group"]).metrics()
-        parts[part] = result(measured["n"], measured["balanced_accuracy"])
-    pd.concat(tables).to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
-    calibration.CALIBRATION.write(folder, CALIBRATION)
-    about = {"kind": "classification", "ordered": False}
-    about |= {"calibration": {"kind": "classification", "temperature": 1.5, "note": None}}
-    write(folder / "evaluation.json", {"classes": CLASSES, **about, "parts": parts})
-    Path("reports", TASK).mkdir(parents=True, exist_ok=True)
-    write(Path("reports", TASK, "metrics.json"), {"test": {"accuracy": 0.75, "n": 8}})
+        found = load_part(at, part, splits)
+        probabilities = class_probabilities(outputs(model, found.pictures), CALIBRATION)
+        rows += predictions(
+            found, probabilities, list(CLASSES), unsure_below=0.6, predicted_values=None
+        )
+        recall = balanced_accuracy_score(found.labels, probabilities.argmax(1))
+        exams[part] = exam(len(found.labels), float(recall))
+    PREDICTIONS.write(at.evaluate, rows)
+    calibration.CALIBRATION.write(at.evaluate, CALIBRATION)
+    report = CalibrationReport(kind="classification", temperature=1.5)
+    EVALUATION.write(
+        at.evaluate,
+        Evaluation(
+            classes=CLASSES, kind="classification", ordered=False, calibration=report, parts=exams
+        ),
+    )
+    METRICS.write(at.reports, {"test": replace(headline(exams["test"]), accuracy=0.75, n=8)})
 
 
-def result(n: int = 20, balanced: float = 0.8, ece: float = 0.1, slices: tuple = ()) -> dict:
+def exam(
+    n: int = 20, balanced: float = 0.8, ece: float = 0.1, slices: tuple[Slice, ...] = ()
+) -> Exam:
     """One part of evaluation.json."""
-    interval = {"balanced_accuracy": [balanced - 0.1, balanced + 0.1], "ece": [0.05, 0.2]}
-    return {
-        "n": n, "accuracy": balanced, "balanced_accuracy": balanced, "log_loss": 0.5, "ece": ece,
-        "baseline_accuracy": 0.5, "intervals": interval, "slices": list(slices),
-        "unsure": {"threshold": 0.6, "coverage": 0.9, "accuracy": 0.85, "n": 18},
-        "explanations": {"n": n, "inside": 0.71, "area": 0.4},
-    }  # fmt: skip
+    return Exam(
+        n=n,
+        groups=n,
+        accuracy=balanced,
+        accuracy_low=None,
+        accuracy_high=None,
+        baseline_accuracy=0.5,
+        balanced_accuracy=balanced,
+        macro_f1=None,
+        log_loss=0.5,
+        brier=None,
+        ece=ece,
+        intervals={"balanced_accuracy": (balanced - 0.1, balanced + 0.1), "ece": (0.05, 0.2)},
+        per_class={},
+        confusion=[],
+        reliability=[],
+        coverage=[],
+        unsure=Coverage(threshold=0.6, coverage=0.9, accuracy=0.85, n=18),
+        note=None,
+        slices=list(slices),
+        explanations=OnPerson(n=n, inside=0.71, inside_low=0.6, inside_high=0.8, area=0.4),
+    )
 
 
 def baselines() -> None:
     """data/baseline: one that names the first class, and one that failed."""
-    folder = Path("data/baseline", TASK)
-    folder.mkdir(parents=True, exist_ok=True)
-    table = pd.read_csv(f"data/evaluate/{TASK}/predictions.csv", dtype={"id": str})
+    at = Folders(TASK)
     first = next(iter(CLASSES))
-    table = table.assign(model="majority", predicted=first)
-    table = table.assign(**{f"p_{name}": float(name == first) for name in CLASSES})
-    table.iloc[::-1].to_csv(folder / "predictions.csv", index=False)  # in whatever order
-    about = {"about": "", "seconds": 1.5, "hyperparameters": {}, "epochs": []}
-    about |= {"started_ms": 0, "ended_ms": 1500, "error": None}
-    write(
-        folder / "baselines.json",
-        [
-            {"name": "majority", "kind": "majority", "parameters": None, "weights": "none"} | about,
-            about
-            | {"name": "tone_vgg", "kind": "network", "parameters": 9, "weights": "ImageNet"}
-            | {"error": "ValueError: too large"},
-        ],
+    rows = [
+        BaselinePrediction(
+            model="majority",
+            id=each.id,
+            part=each.part,
+            label=each.label,
+            predicted=first,
+            probabilities={name: float(name == first) for name in CLASSES},
+        )
+        for each in PREDICTIONS.read(at.evaluate)
+    ]
+    BASELINE_PREDICTIONS.write(at.baseline, rows[::-1])  # in whatever order
+    majority = Baseline(
+        name="majority",
+        kind="majority",
+        about="",
+        seconds=1.5,
+        parameters=None,
+        weights="none",
+        hyperparameters={},
+        epochs=(),
+        started_ms=0,
+        ended_ms=1500,
+        error=None,
+    )
+    failed = replace(
+        majority,
+        name="tone_vgg",
+        kind="network",
+        parameters=9,
+        weights="ImageNet",
+        error="ValueError: too large",
+    )
+    BASELINES.write(at.baseline, [majority, failed])
+
+
+def trial(number: int) -> Attempt:
+    return Attempt(
+        trial=number,
+        attempt=1,
+        status="COMPLETED",
+        hyperparameters={"filters": "16-32"},
+        worker="worker-1",
+        started_ms=1000,
+        ended_ms=3500,
+        score=0.5,
+        best_epoch=1,
+        seconds=2.5,
+        parameters=1234,
+        batch_size=32,
+        epochs=tuple(
+            Epoch(epoch=e, time_ms=1000 + e, loss=1.0, val_loss=1.0 - e / 4) for e in range(2)
+        ),
+        memory_mb=900.0,
     )
 
 
-def trial(number: int, status: str = "COMPLETED", score: float | None = 0.5) -> dict:
-    return {
-        "trial": number, "attempt": 1, "status": status, "hyperparameters": {"filters": "16-32"},
-        "score": score, "best_epoch": 1, "seconds": 2.5, "parameters": 1234,
-        "batch_size": 32, "memory_mb": 900.0,
-        "epochs": [{"epoch": e, "time_ms": 1000 + e, "val_loss": 1.0 - e / 4} for e in range(2)],
-        "error": "" if status == "COMPLETED" else "Traceback ...\nValueError: too large",
-        "started_ms": 1000, "ended_ms": 3500,
-    }  # fmt: skip
-
-
-def trials(search_id: str) -> dict:
-    return {
-        "search_id": search_id, "objective": "val_loss", "best": 0, "params": {"seed": 1},
-        "data": [{"path": "data/shards/tone/train", "md5": f"{search_id}.dir", "rows": 8,
-                  "context": "training"}],
-        "earlier": [], "final_fit": None, "kind": "classification",
-        "trials": [trial(0), trial(1, "FAILED", None)],
-    }  # fmt: skip
-
-
-def write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+def trials(search_id: str) -> Trials:
+    error = "Traceback ...\nValueError: too large"
+    failed = replace(trial(1), status="FAILED", score=None, error=error)
+    train = DataSet(
+        path="data/shards/tone/train", md5=f"{search_id}.dir", rows=8, context="training"
+    )
+    return Trials(
+        search_id=search_id,
+        kind="classification",
+        objective=Objective.VAL_LOSS,
+        params={"seed": 1},
+        data=(train,),
+        winner=0,
+        stopped=False,
+        trials=(trial(0), failed),
+        earlier=(),
+    )

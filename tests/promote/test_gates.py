@@ -1,18 +1,16 @@
 """Each gate, on answers made by hand."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.promote.answers import Answers
-from stages.promote.gates import Baseline
-from stages.promote.promote import decide
+from stages.promote.decide import decide
+from stages.records.evaluation import Slice
 from stages.records.params import Promote
-from tests.promote.mini import result
+from stages.records.promotion import PROMOTION
+from tests.promote import mini
 
 N = 40
 LABELS = np.arange(N) % 2
@@ -32,10 +30,10 @@ def exam(test, wild=10):
     return {"test": answers(test), "wild": answers(wild)}
 
 
-def judge(candidate, champion, baselines=(), params=None, test=None, **more):
-    evaluation = {"parts": {"test": test or result(), "wild": result()}}
+def judge(candidate, champion, baselines=None, params=None, test=None, **more):
+    exams = {"test": test or mini.exam(), "wild": mini.exam()}
     changed = PARAMS.model_copy(update=params or {})
-    return decide(changed, candidate, champion, evaluation, list(baselines), **more)
+    return decide(changed, candidate, champion, exams, baselines or {}, **more)
 
 
 def failed(decision):
@@ -56,27 +54,28 @@ def failed(decision):
         (exam(20, wild=5), exam(10, wild=10), {"wild_margin": 0.25}, set()),
     ],
 )
-def test_the_champion_is_dethroned_by_a_sure_gain_alone(candidate, champion, params, expected):
+def test_the_champion_is_dethroned_by_a_sure_gain_alone(
+    candidate, champion, params, expected, tmp_path
+):
     decision = judge(candidate, champion, params=params)
     assert failed(decision) == expected
     assert decision.decision == ("challenger" if expected else "champion")
     assert all(gate in decision.reason for gate in expected)
-    json.dumps(asdict(decision))
+    PROMOTION.write(tmp_path, decision)
+    assert PROMOTION.read(tmp_path) == decision
 
 
 def test_every_baseline_must_be_beaten():
-    def against(*baselines):
+    def against(**baselines):
         return judge(exam(15), None, baselines)
 
-    assert failed(against(Baseline("hog", answers(14)), Baseline("majority", answers(10)))) == set()
-    assert failed(against(Baseline("hog", answers(14)), Baseline("deep", answers(16)))) == {
-        "beats deep"
-    }
+    assert failed(against(hog=answers(14), majority=answers(10))) == set()
+    assert failed(against(hog=answers(14), deep=answers(16))) == {"beats deep"}
     # A tie goes to the better log loss: right on 15 of 20, it is better to be less sure
-    assert failed(against(Baseline("sure", answers(15, sure=0.99)))) == set()
-    assert failed(against(Baseline("careful", answers(15, sure=0.75)))) == {"beats careful"}
-    assert failed(against(Baseline("itself", answers(15)))) == {"beats itself"}
-    [gate] = [g for g in against(Baseline("broken", None)).gates if g.gate == "beats broken"]
+    assert failed(against(sure=answers(15, sure=0.99))) == set()
+    assert failed(against(careful=answers(15, sure=0.75))) == {"beats careful"}
+    assert failed(against(itself=answers(15))) == {"beats itself"}
+    [gate] = [g for g in against(broken=None).gates if g.gate == "beats broken"]
     assert gate.passed and gate.value is None and "not judged" in gate.about
 
 
@@ -94,8 +93,8 @@ def test_both_are_compared_on_the_champion_s_photos():
     champion = exam(10)
     champion["test"] = champion["test"].where(np.arange(N) >= 20)
     decision = judge(exam(20), champion)
-    assert decision.candidate["test"]["n"] == decision.champion["test"]["n"] == 20
-    assert decision.candidate["wild"]["n"] == N
+    assert decision.candidate["test"].n == decision.champion["test"].n == 20
+    assert decision.candidate["wild"].n == N
 
 
 def test_a_network_that_was_rolled_back_does_not_come_back():
@@ -104,9 +103,19 @@ def test_a_network_that_was_rolled_back_does_not_come_back():
 
 def test_a_slice_fails_only_where_its_whole_interval_lacks():
     def with_gap(low, high):
-        row = {"column": "sex", "value": "f", "n": 9, "accuracy": 0.4, "gap": (low + high) / 2}
-        slices = (row | {"gap_low": low, "gap_high": high},)
-        return failed(judge(exam(20), None, test=result(slices=slices)))
+        row = Slice(
+            column="sex",
+            value="f",
+            n=9,
+            groups=9,
+            accuracy=0.4,
+            low=0.2,
+            high=0.6,
+            gap=(low + high) / 2,
+            gap_low=low,
+            gap_high=high,
+        )
+        return failed(judge(exam(20), None, test=mini.exam(slices=(row,))))
 
     assert with_gap(-0.8, -0.29) == set()
     assert with_gap(-0.8, -0.31) == {"slices"}
@@ -115,7 +124,7 @@ def test_a_slice_fails_only_where_its_whole_interval_lacks():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20), st.floats(0, 0.9), st.floats(0, 0.5))
 def test_the_champion_moves_exactly_when_every_gate_is_passed(new, old, margin, ece):
-    decision = judge(exam(new), exam(old), params={"margin": margin}, test=result(ece=ece))
+    decision = judge(exam(new), exam(old), params={"margin": margin}, test=mini.exam(ece=ece))
     assert (decision.decision == "champion") == all(gate.passed for gate in decision.gates)
     if decision.decision == "champion":
         assert new - old > 20 * margin - 1e-9

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from stages.promote.__main__ import main
+from stages.records import trials
 from tests.params_yaml import read_params, write_params
-from tests.promote.mini import CLASSES, REPO, TASK, write, write_network
+from tests.promote.mini import CLASSES, REPO, TASK, write_network
 
 FOLDER = Path("data/promote", TASK)
 
@@ -42,7 +43,7 @@ def edit_evaluation(edit):
     path = Path(f"data/evaluate/{TASK}/evaluation.json")
     content = json.loads(path.read_text("utf-8"))
     edit(content["parts"])
-    write(path, content)
+    path.write_text(json.dumps(content), "utf-8")
 
 
 def network(role):
@@ -156,7 +157,7 @@ def test_photos_the_champion_has_trained_on_do_not_count(project):
 def test_a_champion_of_other_classes_cannot_be_compared(project):
     write_network(1, "2")
     main(TASK)
-    write(FOLDER / "champion/classes.json", {"other": "", "warm": ""})
+    trials.CLASSES.write(FOLDER / "champion", {"other": "", "warm": ""})
     write_network(0.9, "3")
     main(TASK)
     assert (promotion()["decision"], promotion()["champion"]) == ("champion", None)

@@ -253,7 +253,7 @@ def test_without_mlflow_the_search_goes_on_and_mlflow_is_told_later(stage, monke
     content = result(stage)
     assert [trial["status"] for trial in content["trials"]] == ["COMPLETED"] * 2
 
-    from stages.promote.register import ensure_search
+    from stages.tracking.models import ensure_search
 
     (stage.path / "mlruns").mkdir(exist_ok=True)
     monkeypatch.chdir(stage.path)

@@ -1,10 +1,12 @@
 """A real MLflow store (SQLite) is filled from baselines.json and predictions.csv alone."""
 
-import json
-
 import pytest
+from msgspec.structs import replace
 
-from stages.common.baselines_in_mlflow import ensure_baselines
+from stages.records.baselines import BASELINES, Baseline
+from stages.records.predictions import BASELINE_PREDICTIONS, BaselinePrediction
+from stages.records.trials import Epoch
+from stages.tracking.baselines import ensure_baselines
 from stages.tracking.store import connect, experiment_id
 
 
@@ -16,22 +18,39 @@ def store(tmp_path, monkeypatch):
 
 
 def record(name, **changes):
-    return {
-        "name": name, "kind": "network", "about": "a network", "seconds": 2.5, "parameters": 99,
-        "weights": "from scratch", "hyperparameters": {"batch_size": 32},
-        "epochs": [{"epoch": e, "time_ms": 1000 + e, "val_loss": 1 - e / 4} for e in range(2)],
-        "started_ms": 1000, "ended_ms": 3500, "error": None,
-    } | changes  # fmt: skip
+    epochs = (Epoch(epoch=e, time_ms=1000 + e, loss=1.0, val_loss=1 - e / 4) for e in range(2))
+    baseline = Baseline(
+        name=name,
+        kind="network",
+        about="a network",
+        seconds=2.5,
+        parameters=99,
+        weights="from scratch",
+        hyperparameters={"batch_size": 32},
+        epochs=tuple(epochs),
+        started_ms=1000,
+        ended_ms=3500,
+        error=None,
+    )
+    return replace(baseline, **changes)
+
+
+def answer(id, label, predicted, warm):
+    return BaselinePrediction(
+        model="cnn",
+        id=id,
+        part="test",
+        label=label,
+        predicted=predicted,
+        probabilities={"cool": 1 - warm, "warm": warm},
+    )
 
 
 def write(folder, records):
-    folder.mkdir(exist_ok=True)
-    (folder / "baselines.json").write_text(json.dumps(records))
-    (folder / "predictions.csv").write_text(
-        "model,id,part,label,predicted,p_cool,p_warm\n"
-        "cnn,1,test,cool,cool,0.8,0.2\ncnn,2,test,cool,cool,0.8,0.2\n"
-        "cnn,3,test,cool,warm,0.1,0.9\ncnn,4,test,warm,warm,0.1,0.9\n"
-    )
+    BASELINES.write(folder, records)
+    rows = [answer("1", "cool", "cool", 0.2), answer("2", "cool", "cool", 0.2)]
+    rows += [answer("3", "cool", "warm", 0.9), answer("4", "warm", "warm", 0.9)]
+    BASELINE_PREDICTIONS.write(folder, rows)
     return folder
 
 
@@ -41,7 +60,7 @@ def runs(store):
 
 
 def test_a_run_for_each_content(store, tmp_path):
-    failed = record("vgg", error="Traceback\nMemoryError: no room", epochs=[], parameters=None)
+    failed = record("vgg", error="Traceback\nMemoryError: no room", epochs=(), parameters=None)
     folder = write(tmp_path / "baseline", [record("cnn"), failed])
     ensure_baselines(store, "tone", folder)
     cnn, vgg = runs(store)

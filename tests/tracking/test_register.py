@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.common.files import sha256
 from stages.promote.__main__ import main
 from tests.promote.mini import TASK, write_network
 
@@ -33,8 +34,7 @@ def aliases(store):
 def test_the_registry_follows_the_files(store):
     import mlflow
 
-    from stages.promote import register
-    from stages.promote.promote import sha256
+    from stages.tracking import register
 
     write_network(-0.9, "1")
     main(TASK)
@@ -87,7 +87,7 @@ def test_the_registry_follows_the_files(store):
     register.main()
     assert aliases(store) == {"champion"}
     now = store.get_model_version_by_alias(f"face-{TASK}", "champion")
-    assert now.tags["sha256"] == sha256(FOLDER / "champion")
+    assert now.tags["sha256"] == sha256(FOLDER / "champion/model.keras")
     assert versions(store)[champion.tags["sha256"]].tags["champion_until"]
     assert "champion_until" not in now.tags
 
@@ -104,7 +104,7 @@ def test_the_registry_follows_the_files(store):
 
 
 def test_another_calibration_of_the_same_network_is_another_version(project):
-    from stages.promote.register import chain_digest
+    from stages.tracking.models import chain_digest
 
     write_network(1, "3")
     main(TASK)
@@ -117,7 +117,7 @@ def test_another_calibration_of_the_same_network_is_another_version(project):
 
 def test_without_mlflow_it_says_so_and_that_nothing_is_lost(tmp_path, monkeypatch):
     from stages.common.errors import UserError
-    from stages.promote.register import check_answers
+    from stages.tracking.register import check_answers
     from stages.tracking.store import connect
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

@@ -1,0 +1,3 @@
+from tests.promote.conftest import project
+
+__all__ = ["project"]
