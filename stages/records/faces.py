@@ -34,6 +34,13 @@ class Crop(Record):
     lightness: float | None = None
     flags: tuple[str, ...] = ()  # of `stages.records.flags.FACE_FLAGS`
 
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """x, y, width and height of the face. None: no face was found."""
+        if self.x is None or self.y is None or self.w is None or self.h is None:
+            return None
+        return self.x, self.y, self.w, self.h
+
 
 class EyePlaces(Record):
     """Where the eyes are in every crop."""

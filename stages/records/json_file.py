@@ -9,13 +9,17 @@ from stages.common.errors import UserError
 from stages.common.files import new_file
 
 T = TypeVar("T")
+REMEDY = "run `dvc pull` or `dvc repro` to make it anew"
 
 
 class JsonFile(Generic[T]):
-    """The file `name` in any folder. `type` is a `Record`, or a list or dict of records."""
+    """The file `name` in any folder. `type` is a `Record`, or a list or dict of records.
 
-    def __init__(self, name: str, type: type[T]) -> None:
-        self.name, self.type = name, type
+    `remedy`: what people may do about a file that cannot be read.
+    """
+
+    def __init__(self, name: str, type: type[T], *, remedy: str = REMEDY) -> None:
+        self.name, self.type, self.remedy = name, type, remedy
 
     def path(self, folder: Path) -> Path:
         return folder / self.name
@@ -26,7 +30,7 @@ class JsonFile(Generic[T]):
         try:
             return msgspec.json.decode(path.read_bytes(), type=self.type)
         except (OSError, msgspec.DecodeError) as error:
-            raise unreadable(path, error) from error
+            raise unreadable(path, error, self.remedy) from error
 
     def write(self, folder: Path, content: T) -> None:
         """The file appears whole or not at all.
@@ -39,7 +43,7 @@ class JsonFile(Generic[T]):
             part.write_bytes(data + b"\n")
 
 
-def unreadable(path: Path, error: Exception) -> UserError:
+def unreadable(path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
     """What to tell people about a file of another stage that cannot be read."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return UserError(f"cannot read {path}: {reason}; run `dvc pull` or `dvc repro` to make it anew")
+    return UserError(f"cannot read {path}: {reason}; {remedy}")

@@ -95,9 +95,9 @@ class TableFile(Generic[R]):
             )
 
     def _from_text(self, cells: dict[str, str]) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            name: _value(cells.pop(name), kind) for name, kind in self._kinds.items()
-        }
+        """A missing column is left to the field's default, or to msgspec, which names it."""
+        kinds = {name: kind for name, kind in self._kinds.items() if name in cells}
+        row: dict[str, Any] = {name: _value(cells.pop(name), kind) for name, kind in kinds.items()}
         if self.others:
             start = len(self.prefix)
             row[self.others] = {k[start:]: _value(v, self._other_kind) for k, v in cells.items()}

@@ -1,14 +1,15 @@
 """Pictures of answers: the surest mistakes, the surest right ones, and what each rests on."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from stages.common.images import read_png
-from stages.common.tables import read_table
+from stages.records.evaluation import MAPS
+from stages.records.folders import Folders, picture
+from stages.records.predictions import Prediction
 from stages.records.shards import Shards
 from stages.report.pictures import data_uri, png
 
@@ -18,59 +19,70 @@ SIDE = 128  # pixels
 HEAT = np.array([255, 96, 16])  # RGB of what the answer rests on
 
 
-def answers(
-    data: Path, task: str, part: str, predictions: pd.DataFrame
-) -> dict[str, dict[str, Any]]:
-    """`wrong` and `right`: the count of such answers in `part`, and the pictures of the surest,
-    each with the map of what the answer rests on where `evaluate` drew one."""
-    asked = predictions[predictions["part"] == part].sort_values(
-        "confidence", ascending=False, kind="stable"
-    )
-    right = asked["label"] == asked["predicted"]
-    explained = _Explained(data, task, part)
-    crops = data / "faces" / task / "images"
+@dataclass(frozen=True)
+class Answer:
+    prediction: Prediction
+    picture: str  # the face crop, a `data:` URI
+    map: str | None  # what the answer rests on, where `evaluate` drew it
+    inside: float | None  # share of the map that lies on the person
 
-    def sheet(rows: pd.DataFrame, most: int) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Sheet:
+    count: int  # answers of this kind
+    pictures: list[Answer]  # the surest of them
+
+
+@dataclass(frozen=True)
+class Answers:
+    wrong: Sheet
+    right: Sheet
+
+
+def answers(at: Folders, part: str, predictions: Sequence[Prediction]) -> Answers:
+    """Pictures of the answers to the photos of `part`, the surest first."""
+    asked = sorted((p for p in predictions if p.part == part), key=lambda p: -p.confidence)
+    maps = _Maps(at, part)
+
+    def sheet(rows: list[Prediction], most: int) -> Sheet:
         pictures = [
-            {
-                "picture": png(crops / f"{row['id']}.png", SIDE),
-                "map": explained.picture(row["id"]),
-                "inside": explained.inside(row["id"]),
-                **{key: row[key] for key in ("label", "predicted", "confidence", "answer")},
-                "value": row["value"],
-                "predicted_value": row["predicted_value"],
-            }
-            for row in rows[:most].to_dict("records")
+            Answer(
+                prediction,
+                picture=png(picture(at.faces, prediction.id), SIDE),
+                map=maps.picture(prediction.id),
+                inside=maps.inside.get(prediction.id),
+            )
+            for prediction in rows[:most]
         ]
-        return {"count": len(rows), "pictures": pictures}
+        return Sheet(len(rows), pictures)
 
-    return {"wrong": sheet(asked[~right], MISTAKES), "right": sheet(asked[right], RIGHT)}
+    return Answers(
+        wrong=sheet([p for p in asked if p.label != p.predicted], MISTAKES),
+        right=sheet([p for p in asked if p.label == p.predicted], RIGHT),
+    )
 
 
-class _Explained:
-    """The maps of one part, over the pictures as the network saw them."""
+class _Maps:
+    """The occlusion maps of one part, over the pictures as the network saw them."""
 
-    def __init__(self, data: Path, task: str, part: str) -> None:
-        self._folder = data / "evaluate" / task / "explanations"
-        maps = read_table(self._folder / "maps.csv")
-        self._inside = maps[maps["part"] == part].set_index("id")["inside"].to_dict()
-        self._shards = Shards(data / "shards" / task / part)
+    def __init__(self, at: Folders, part: str) -> None:
+        self._folder = at.explanations
+        self.inside = {row.id: row.inside for row in MAPS.read(self._folder) if row.part == part}
+        self._shards = Shards(at.shards / part)
         self._rows = {id: row for row, id in enumerate(self._shards.index()["id"])}
 
-    def inside(self, id: str) -> float | None:
-        share = self._inside.get(id, "")
-        return float(share) if share else None
-
     def picture(self, id: str) -> str | None:
-        if id not in self._inside:
+        if id not in self.inside:
             return None
         seen = self._shards.read(np.array([self._rows[id]]))[0]
         return data_uri(overlay(seen, read_png(self._folder / f"{id}.png")), SIDE)
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """`picture`, uint8 (H, W, 1 or 3), in grey, with `heat`, uint8 (h, w), glowing over it:
-    uint8 (128, 128, 3)."""
+    """`picture`, uint8 (H, W, 1 or 3), in grey, with `heat`, uint8 (h, w), glowing over it.
+
+    uint8 (128, 128, 3).
+    """
     grey = picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     size = (SIDE, SIDE)
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)[..., None]

@@ -1,9 +1,24 @@
 """A number on a line, with its interval: the mark by which the whole report is read."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from stages.report.render import percent
+
+Level = Literal["plain", "ours", "good", "noise", "bad"]  # CSS classes; "plain" judges nothing
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the macro `range` draws. Positions are in percent of the line."""
+
+    at: float  # the number
+    low: float  # where its interval begins
+    width: float  # of the interval
+    tick: float | None  # what chance reaches
+    level: Level
+    words: str  # the same for screen readers
 
 
 def bar(
@@ -12,24 +27,21 @@ def bar(
     high: float,
     *,
     tick: float | None = None,
-    level: str = "plain",
+    level: Level = "plain",
     top: float = 1.0,
     text: Callable[[float], str] = percent,
-) -> dict[str, Any]:
-    """What the macro `range` draws on a line from 0 to `top`: positions in percent, and words.
-
-    `level` is the colour: see `verdict.level`; "plain" judges nothing.
-    """
+) -> Bar:
+    """`value` with its interval on a line from 0 to `top`; `text` writes the numbers."""
     words = f"{text(value)}, 95% interval {text(low)} to {text(high)}"
-    ends = [_position(x, top) for x in (low, high)]
-    return {
-        "at": _position(value, top),
-        "low": ends[0],
-        "width": ends[1] - ends[0],
-        "tick": None if tick is None else _position(tick, top),
-        "level": level,
-        "words": words if tick is None else f"{words}; chance {text(tick)}",
-    }
+    start, end = _position(low, top), _position(high, top)
+    return Bar(
+        at=_position(value, top),
+        low=start,
+        width=end - start,
+        tick=None if tick is None else _position(tick, top),
+        level=level,
+        words=words if tick is None else f"{words}; chance {text(tick)}",
+    )
 
 
 def _position(value: float, top: float) -> float:

@@ -1,71 +1,97 @@
-"""Photos that are one shot, the same picture under two labels, and labels that are probably wrong:
-for people to look at."""
+"""Photos that are one shot, and labels that may be wrong: for people to look at."""
 
-from pathlib import Path
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stages.common.tables import read_table
+from stages.records.folders import Folders, picture
+from stages.records.manifest import Photo
+from stages.records.splits import DUPLICATES
+from stages.records.suspects import SUSPECTS, Suspect
 from stages.report.pictures import png
 
 CLUSTERS = 12  # shown of those under one label, and of those under several
 PHOTOS = 8  # shown of each
-SUSPECTS = 24
+SUSPECTED = 24  # shown
 
 
-def duplicates(data: Path, task: str, manifest: pd.DataFrame) -> dict[str, Any]:
-    """`conflicts` and `copies` (clusters under several labels and under one: their number, and
-    photos of the largest), `suspects` (their number, and the least likely labels)."""
-    photos = manifest.set_index("id")
-    crops = data / "faces" / task / "images"
-    found = clusters(read_table(data / "splits" / task / "duplicates.csv"))
-    several = [photos.loc[ids, "label"].nunique() > 1 for ids in found]
-    suspects = read_table(data / "suspects" / task / "suspects.csv")
-    agree = float((suspects["label"] == suspects["likely"]).mean())
-    suspects = suspects[suspects["suspect"] == "1"]
+@dataclass(frozen=True)
+class Shown:
+    photo: Photo
+    picture: str  # the face crop, a `data:` URI
 
-    def shown(ids: list[str]) -> list[dict[str, str]]:
-        return [
-            {
-                "picture": png(crops / f"{id}.png", 112),
-                "label": photos["label"][id],
-                "name": photos["name"][id],
-            }
-            for id in ids
-        ]
 
-    def part(conflict: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Cluster:
+    """Photos that are one shot."""
+
+    shown: list[Shown]
+    more: int  # photos beyond those
+
+
+@dataclass(frozen=True)
+class Clusters:
+    count: int
+    photos: int  # in all of them
+    clusters: list[Cluster]  # the largest
+
+
+@dataclass(frozen=True)
+class Suspected:
+    shown: Shown
+    suspect: Suspect
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    conflicts: Clusters  # under several labels
+    copies: Clusters  # under one label
+    suspects: int  # labels in doubt
+    suspected: list[Suspected]  # the least likely labels
+    agree: float  # share of all labels that the classifier would give too
+
+
+def duplicates(at: Folders, manifest: Sequence[Photo]) -> Duplicates:
+    photos = {photo.id: photo for photo in manifest}
+    found = clusters([(pair.a, pair.b) for pair in DUPLICATES.read(at.splits)])
+    several = [len({photos[id].label for id in ids}) > 1 for ids in found]
+    doubted = SUSPECTS.read(at.suspects)
+    suspects = [row for row in doubted if row.suspect]
+
+    def shown(id: str) -> Shown:
+        return Shown(photos[id], png(picture(at.faces, id), 112))
+
+    def part(conflict: bool) -> Clusters:
         of_kind = [ids for ids, many in zip(found, several, strict=True) if many == conflict]
-        return {
-            "count": len(of_kind),
-            "photos": sum(map(len, of_kind)),
-            "clusters": [
-                {"more": max(0, len(ids) - PHOTOS), "shown": shown(ids[:PHOTOS])}
+        return Clusters(
+            count=len(of_kind),
+            photos=sum(map(len, of_kind)),
+            clusters=[
+                Cluster(list(map(shown, ids[:PHOTOS])), max(0, len(ids) - PHOTOS))
                 for ids in of_kind[:CLUSTERS]
             ],
-        }
+        )
 
-    first = suspects[:SUSPECTS]
-    return {
-        "conflicts": part(True),
-        "copies": part(False),
-        "suspects": len(suspects),
-        "agree": agree,
-        "suspected": [
-            photo | {"likely": row.likely, "p": float(row.p_label)}
-            for photo, row in zip(shown(list(first["id"])), first.itertuples(), strict=True)
-        ],
-    }
+    return Duplicates(
+        conflicts=part(True),
+        copies=part(False),
+        suspects=len(suspects),
+        suspected=[Suspected(shown(row.id), row) for row in suspects[:SUSPECTED]],
+        agree=float(np.mean([row.label == row.likely for row in doubted])),
+    )
 
 
-def clusters(pairs: pd.DataFrame) -> list[list[str]]:
-    """Ids that `pairs` (columns a, b) connect, the largest cluster first."""
-    ids = pd.Index(sorted({*pairs["a"], *pairs["b"]}))
-    links = (ids.get_indexer(pairs["a"]), ids.get_indexer(pairs["b"]))
-    graph = coo_array(([1] * len(pairs), links), shape=(len(ids),) * 2)
-    _, component = connected_components(graph, directed=False)
-    found = [list(group) for _, group in pd.Series(ids).groupby(component)]
-    return sorted(found, key=lambda group: (-len(group), group))
+def clusters(pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Ids that `pairs` connect, the largest cluster first."""
+    ids = sorted({id for pair in pairs for id in pair})
+    row = {id: number for number, id in enumerate(ids)}
+    links = ([row[a] for a, _ in pairs], [row[b] for _, b in pairs])
+    graph = coo_array((np.ones(len(pairs)), links), shape=(len(ids), len(ids)))
+    found = defaultdict(list)
+    for id, component in zip(ids, connected_components(graph, directed=False)[1], strict=True):
+        found[component].append(id)
+    return sorted(found.values(), key=lambda group: (-len(group), group))

@@ -1,83 +1,85 @@
-"""The experiments of `python -m benchmarks.findings NAME`, from the JSON files they leave."""
+"""The experiments of `python -m experiments.findings NAME`, from the files that they leave."""
 
-import json
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from stages.common.errors import UserError
-from stages.report.charts import Axes, mark, nice, panel
+from stages.records.findings import Bar, Figure, Finding
+from stages.report.charts import Axes, Mark, Panel
 from stages.report.render import percent
-
-KEYS = ("name", "title", "task", "question", "conclusion", "columns", "rows", "figure", "command")
-
-
-def findings(folder: Path) -> list[dict[str, Any]]:
-    """The findings in `folder`, by file name, each with a `chart` or `bars` made of its figure.
-
-    Raises `UserError` for a file that is not a finding.
-    """
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            missing = [key for key in KEYS if key not in content]
-            if missing:
-                raise ValueError(f"it lacks {', '.join(missing)}")
-            found.append(content | _drawn(content["figure"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f"{path} is not a finding ({error!r}); delete it, or run its experiment again: "
-                "`python -m benchmarks.findings`"
-            ) from error
-    return found
+from stages.report.ticks import ticks
 
 
-def _drawn(figure: dict[str, Any]) -> dict[str, Any]:
-    if "bars" in figure:
-        return {"chart": None, "bars": _bars(figure["bars"])}
-    return {"chart": _lines(figure), "bars": []}
+@dataclass(frozen=True)
+class DrawnBar:
+    """Positions in percent of the line's length."""
+
+    label: str
+    text: str
+    value: float
+    low: float | None
+    high: float | None
+    chance: float | None
 
 
-def _bars(bars: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each bar's ends in percent of the line's length."""
-    marks = [bar.get(key) for bar in bars for key in ("value", "low", "high", "chance")]
+@dataclass(frozen=True)
+class Shown:
+    """A finding with its figure drawn: bars or a chart."""
+
+    finding: Finding
+    bars: list[DrawnBar]
+    chart: Panel | None
+
+
+def shown(finding: Finding) -> Shown:
+    figure = finding.figure
+    return Shown(finding, _bars(figure.bars), _lines(figure) if figure.series else None)
+
+
+def _bars(bars: Sequence[Bar]) -> list[DrawnBar]:
+    marks = [mark for bar in bars for mark in (bar.value, bar.low, bar.high, bar.chance)]
     known = [mark for mark in marks if mark is not None]
     shares = all(0 <= mark <= 1 for mark in known)
     top = 1 if shares else max(known)
 
-    def at(value: float | None) -> float | None:
-        return None if value is None else round(100 * min(max(value / top, 0), 1), 2)
+    def at(value: float) -> float:
+        return round(100 * min(max(value / top, 0), 1), 2)
 
     return [
-        {"label": bar["label"], "text": percent(bar["value"]) if shares else f"{bar['value']:.3g}"}
-        | {key: at(bar.get(key)) for key in ("value", "low", "high", "chance")}
+        DrawnBar(
+            label=bar.label,
+            text=percent(bar.value) if shares else f"{bar.value:.3g}",
+            value=at(bar.value),
+            low=None if bar.low is None else at(bar.low),
+            high=None if bar.high is None else at(bar.high),
+            chance=None if bar.chance is None else at(bar.chance),
+        )
         for bar in bars
     ]
 
 
-def _lines(figure: dict[str, Any]) -> dict[str, Any]:
-    """A line a series with its interval as a band behind it."""
-    every = [point for series in figure["series"] for point in series["points"]]
-    x_ticks = nice(min(p[0] for p in every), max(p[0] for p in every), 5)
-    heights = [y for point in every for y in point[1:] if y is not None]
+def _lines(figure: Figure) -> Panel:
+    """A line a series, with its interval as a band behind it."""
+    every = [point for series in figure.series for point in series.points]
+    x_ticks = ticks(min(p.x for p in every), max(p.x for p in every))
+    heights = [y for p in every for y in (p.y, p.low, p.high) if y is not None]
     shares = all(0 <= y <= 1 for y in heights)
-    y_ticks = nice(min(heights), max(heights))
-    y_ticks = y_ticks[y_ticks <= 1] if shares else y_ticks
-    axes = Axes((x_ticks[0], x_ticks[-1]), (y_ticks[0], max(y_ticks[-1], max(heights))))
+    y_ticks = ticks(min(heights), max(heights), least=0.01 if shares else 0.0)
+    axes = Axes((x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
     bands, lines = [], []
-    for k, series in enumerate(figure["series"]):
-        hue = round(190 + 360 * k / len(figure["series"])) % 360
-        points = sorted(series["points"])
-        if all(len(p) == 4 and None not in p for p in points):
-            around = [(p[0], p[3]) for p in points] + [(p[0], p[2]) for p in reversed(points)]
-            bands.append(mark(axes.line(around) + "Z", "band", series["name"], hue=hue))
-        path = axes.line(p[:2] for p in points)
-        lines.append(mark(path, "series", series["name"], hue=hue))
-    return panel(
-        figure["y_label"],
-        axes,
+    for k, series in enumerate(figure.series):
+        hue = round(190 + 360 * k / len(figure.series)) % 360
+        points = sorted(series.points, key=lambda point: point.x)
+        low = [(p.x, p.low) for p in points if p.low is not None]
+        high = [(p.x, p.high) for p in points if p.high is not None]
+        if len(low) == len(high) == len(points):
+            around = axes.line(high + low[::-1])
+            bands.append(Mark(f"{around}Z", "band", series.name, hue=hue))
+        path = axes.line((p.x, p.y) for p in points)
+        lines.append(Mark(path, "series", series.name, hue=hue))
+    return Panel(
+        figure.y_label,
         bands + lines,
-        about=f"by {figure['x_label']}",
-        x_ticks=(x_ticks, "{:g}"),
-        y_ticks=(y_ticks, "{:.0%}" if shares else "{:g}"),
+        x=axes.x_ticks(x_ticks, "{:g}"),
+        y=axes.y_ticks(y_ticks, "{:.0%}" if shares else "{:g}"),
+        about=f"by {figure.x_label}",
     )

@@ -7,30 +7,33 @@ from markupsafe import Markup
 
 from stages.common.door import enter
 from stages.common.files import new_file
+from stages.records.findings import read_findings
+from stages.records.folders import Folders
 from stages.params.merge import load
-from stages.report.findings import findings
+from stages.report.findings import shown
 from stages.report.render import render
 
 log = logging.getLogger(__name__)
 
 
-def index(sections: Path, titles: dict[str, str], found: Path) -> str:
-    """The whole page: what `sections`/<task>/ holds, in the order of `titles` (task -> title), and
-    the findings in the folder `found`.
+def index(titles: dict[str, str], root: Path = Path()) -> str:
+    """The whole page: the chapters of the tasks in `titles` (task -> title), and all findings.
 
-    A task that has no section yet is listed as such.
+    A task that has no chapter yet is listed as such. Raises `UserError` for a file that is not a
+    finding.
     """
     tasks = [
         {
             "name": task,
             "title": title,
-            "overview": _written(sections / task / "overview.html"),
-            "section": _written(sections / task / "section.html"),
+            "overview": _written(Folders(task, root).report / "overview.html"),
+            "section": _written(Folders(task, root).report / "section.html"),
         }
         for task, title in titles.items()
     ]
+    findings = [shown(finding) for finding in read_findings(root)]
     style = Markup((Path(__file__).parent / "templates/style.css").read_text(encoding="utf-8"))
-    return render("index.html", tasks=tasks, findings=findings(found), style=style)
+    return render("index.html", {"tasks": tasks, "findings": findings, "style": style})
 
 
 def _written(path: Path) -> Markup | None:
@@ -41,8 +44,7 @@ def _written(path: Path) -> Markup | None:
 def main() -> None:
     titles = {name: task.title for name, task in load().tasks.items()}
     with new_file(Path("reports/index.html")) as part:
-        page = index(Path("data/report"), titles, Path("reports/findings"))
-        part.write_text(page, encoding="utf-8")
+        part.write_text(index(titles), encoding="utf-8")
     log.info("Open reports/index.html; `make ui` shows every trial in MLflow")
 
 

@@ -1,97 +1,98 @@
-"""Who became champion and why: systems side by side, gates, history."""
+"""The champion: systems on the same photos, gates, history."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-import pandas as pd
+from msgspec.structs import replace
 
-from stages.common.tables import read_table
-from stages.report.bars import bar
+from stages.records.baselines import Baseline
+from stages.records.predictions import BaselinePrediction
+from stages.records.promotion import Decision, Event, Gate, Standing
+from stages.report.bars import Bar, bar
 
-EXAMS = ("test", "wild")
-SIMPLER = ("majority", "classical", "network")
-
-
-def systems(path: Path) -> list[dict[str, Any]]:
-    """leaderboard.csv -> a row a system: its text columns, `parameters`, `seconds`,
-    `val_balanced_accuracy` (None where the file has ""), and for test and wild a dict with `n`,
-    `accuracy`, `balanced_accuracy` and the latter's `bar` (None where it was not judged)."""
-    rows = [_row(row) for row in read_table(path).to_dict("records")]
-    for part in EXAMS:
-        majority = [row[part]["balanced_accuracy"] for row in rows if row["kind"] == "majority"]
-        chance = majority[0] if majority else None
-        for row in rows:
-            exam = row[part]
-            if exam["balanced_accuracy"] is not None:
-                exam["bar"] = bar(
-                    exam["balanced_accuracy"],
-                    exam["low"],
-                    exam["high"],
-                    tick=chance,
-                    level="plain" if row["kind"] in SIMPLER else "ours",
-                )
-    return rows
+SIMPLE = ("majority", "classical", "network")  # kinds of systems that no search found
 
 
-def _row(row: dict[str, str]) -> dict[str, Any]:
-    found = {key: row[key] for key in ("system", "kind", "weights")}
-    for key in ("parameters", "seconds", "val_balanced_accuracy"):
-        found[key] = _number(row[key])
-    for part in EXAMS:
-        found[part] = {
-            "n": _number(row[f"{part}_n"]),
-            "accuracy": _number(row[f"{part}_accuracy"]),
-            "balanced_accuracy": _number(row[f"{part}_balanced_accuracy"]),
-            "low": _number(row[f"{part}_balanced_accuracy_low"]),
-            "high": _number(row[f"{part}_balanced_accuracy_high"]),
-            "bar": None,
-        }
-    return found
+@dataclass(frozen=True)
+class Reached:
+    """A system's balanced accuracy on an exam."""
+
+    value: float
+    low: float
+    high: float
+    bar: Bar
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+@dataclass(frozen=True)
+class System:
+    standing: Standing
+    test: Reached | None  # None: it was not judged there
+    wild: Reached | None
 
 
-def baseline_rows(baselines: list[dict[str, Any]], predictions: pd.DataFrame) -> list[dict]:
-    """What stands beside the trials of the search: each baseline with its accuracy on val."""
-    val = predictions[predictions["part"] == "val"]
-    hits = (val["label"] == val["predicted"]).groupby(val["model"]).mean()
+def systems(leaderboard: Sequence[Standing]) -> list[System]:
+    """Each with bars whose tick is what naming the most frequent class reaches."""
+    majority = next((row for row in leaderboard if row.kind == "majority"), None)
     return [
-        {
-            "name": baseline["name"],
-            "kind": baseline["kind"],
-            "about": baseline["about"],
-            "weights": baseline["weights"],
-            "val_accuracy": float(hits[baseline["name"]]) if baseline["name"] in hits else None,
-            "epochs": len(baseline["epochs"]),
-            "seconds": baseline["seconds"],
-            "parameters": baseline["parameters"],
-            "error": baseline.get("error"),
-        }
-        for baseline in baselines
+        System(row, _reached(row, "test", majority), _reached(row, "wild", majority))
+        for row in leaderboard
     ]
 
 
-def gates(promotion: dict[str, Any]) -> list[dict[str, Any]]:
-    """promotion.json's gates, each `judged`: "passed", "not passed", or "not judged" where it let
-    the candidate through for want of a figure."""
+def _reached(row: Standing, part: str, majority: Standing | None) -> Reached | None:
+    metric = f"{part}_balanced_accuracy"
+    value, low, high = (getattr(row, metric + end) for end in ("", "_low", "_high"))
+    if value is None:
+        return None
+    chance = getattr(majority, metric, None)
+    level = "plain" if row.kind in SIMPLE else "ours"
+    return Reached(value, low, high, bar(value, low, high, tick=chance, level=level))
 
-    def judged(gate: dict[str, Any]) -> str:
-        if not gate["passed"]:
+
+@dataclass(frozen=True)
+class BaselineRow:
+    baseline: Baseline
+    val_accuracy: float | None  # None: it has no answers
+
+
+def baseline_rows(
+    baselines: Iterable[Baseline], predictions: Sequence[BaselinePrediction]
+) -> list[BaselineRow]:
+    """Rows below the trials of the search: each baseline with its accuracy on val."""
+
+    def accuracy(name: str) -> float | None:
+        asked = [p for p in predictions if p.model == name and p.part == "val"]
+        return sum(p.label == p.predicted for p in asked) / len(asked) if asked else None
+
+    return [BaselineRow(baseline, accuracy(baseline.name)) for baseline in baselines]
+
+
+@dataclass(frozen=True)
+class JudgedGate:
+    gate: Gate
+    judged: Literal["passed", "not passed", "not judged"]
+
+
+def gates(decision: Decision) -> list[JudgedGate]:
+    """ "not judged" are gates that let the candidate through because there was no figure."""
+
+    def judged(gate: Gate) -> Literal["passed", "not passed", "not judged"]:
+        if not gate.passed:
             return "not passed"
-        return "not judged" if gate["value"] is None else "passed"
+        return "not judged" if gate.value is None else "passed"
 
-    return [gate | {"judged": judged(gate)} for gate in promotion["gates"]]
+    return [JudgedGate(gate, judged(gate)) for gate in decision.gates]
 
 
-def history(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """history.json, the latest first; the data's hashes short."""
-    return [
-        event
-        | {
-            "time": event["time"][:16].replace("T", " "),
-            "data": {path: md5[:8] for path, md5 in event["data"].items()},
-        }
-        for event in reversed(events)
+def history(events: Iterable[Event]) -> list[Event]:
+    """The latest first; times to the minute, and the data's hashes short."""
+    shown = [
+        replace(
+            event,
+            time=event.time[:16].replace("T", " "),
+            data={path: md5[:8] for path, md5 in event.data.items()},
+        )
+        for event in events
     ]
+    return shown[::-1]

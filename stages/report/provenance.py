@@ -1,45 +1,80 @@
 """Where the photos come from: counts by source and licence, whom to name, and what was refused."""
 
-from typing import Any
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import pandas as pd
+from stages.records.manifest import Photo, Rejected
 
 REASONS = 5  # shown of each source, the most frequent first
 
 
-def provenance(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
-    """`sources`: a row a source with its licences, kept and refused photos and the reasons;
-    `credits`: a line an author, licence and credit line, with the pages of their photos."""
-    sources = [
-        {
-            "name": source,
-            "kept": int((manifest["source"] == source).sum()),
-            "licences": manifest.loc[manifest["source"] == source, "licence"]
-            .value_counts()
-            .to_dict(),
-            "refused": int((rejected["source"] == source).sum()),
-            "reasons": _kinds(rejected.loc[rejected["source"] == source, "reason"]),
-        }
-        for source in sorted({*manifest["source"], *rejected["source"]})
-    ]
-    by = ["author", "licence", "credit", "source"]
-    credits = [
-        dict(zip(by, key, strict=True))
-        | {
-            "photos": len(rows),
-            "pages": [
-                {"name": name, "url": page}
-                for name, page in zip(rows["name"], rows["page"], strict=True)
-                if page.startswith(("https://", "http://"))  # nothing that runs when clicked
-            ],
-        }
-        for key, rows in manifest.sort_values("name").groupby(by)
-    ]
-    return {"sources": sources, "credits": credits}
+@dataclass(frozen=True)
+class Source:
+    name: str
+    kept: int  # photos
+    licences: dict[str, int]  # photos of each, the most frequent first
+    refused: int
+    reasons: dict[str, int]
 
 
-def _kinds(reasons: pd.Series) -> dict[str, int]:
-    """Reasons without what differs from photo to photo; a licence not allowed is named."""
-    kinds = reasons.str.replace(r"^same picture .*", "same picture as another", regex=True)
-    kinds = kinds.str.replace(r" \(.*", "", regex=True)
-    return kinds.value_counts()[:REASONS].to_dict()
+@dataclass(frozen=True)
+class Credit:
+    """Photos of one author under one licence, with the pages where they were found."""
+
+    author: str
+    licence: str
+    credit: str
+    source: str
+    photos: int
+    pages: list[Photo]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    sources: list[Source]
+    credits: list[Credit]
+
+
+def provenance(manifest: Sequence[Photo], rejected: Sequence[Rejected]) -> Provenance:
+    return Provenance(
+        sources=[
+            _source(
+                name,
+                [photo for photo in manifest if photo.source == name],
+                [row for row in rejected if row.source == name],
+            )
+            for name in sorted({row.source for row in (*manifest, *rejected)})
+        ],
+        credits=_credits(manifest),
+    )
+
+
+def _source(name: str, kept: Sequence[Photo], refused: Sequence[Rejected]) -> Source:
+    licences = Counter(photo.licence for photo in kept)
+    reasons = Counter(_kind(row.reason) for row in refused)
+    return Source(
+        name,
+        kept=len(kept),
+        licences=dict(licences.most_common()),
+        refused=len(refused),
+        reasons=dict(reasons.most_common(REASONS)),
+    )
+
+
+def _credits(manifest: Iterable[Photo]) -> list[Credit]:
+    groups: dict[tuple[str, str, str, str], list[Photo]] = defaultdict(list)
+    for photo in sorted(manifest, key=lambda photo: photo.name):
+        groups[photo.author, photo.licence, photo.credit, photo.source].append(photo)
+    return [
+        # Pages on the web alone: no link that runs something when it is clicked.
+        Credit(*key, len(rows), [p for p in rows if p.page.startswith(("https://", "http://"))])
+        for key, rows in sorted(groups.items())
+    ]
+
+
+def _kind(reason: str) -> str:
+    """The reason without what differs from photo to photo; a licence not allowed is named."""
+    kind = re.sub(r"^same picture .*", "same picture as another", reason)
+    return re.sub(r" \(.*", "", kind)

@@ -1,44 +1,62 @@
-"""A network that names numbers: what it said against what is true."""
+"""A network that names numbers: what it says against what is true."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
-from stages.report.charts import Axes, mark, nice, panel
+from stages.records.predictions import Prediction
+from stages.report.charts import Axes, Mark, Panel
+from stages.report.classes import Class
+from stages.report.ticks import ticks
 
 
-def numbers(predictions: pd.DataFrame, part: str, classes: dict[str, Any]) -> dict[str, Any] | None:
-    """`chart`: predicted against true number of each photo of `part`; `rows`: a row a class with
-    its photos `n`, the mean absolute error `mae`, and the mean error `bias` (above 0: it says too
-    much). None: no number of the part is both known and predicted."""
-    known = (predictions["value"] != "") & (predictions["predicted_value"] != "")
-    here = known & (predictions["part"] == part)
-    if not here.any():
+@dataclass(frozen=True)
+class ClassError:
+    name: str
+    n: int  # photos
+    mae: float  # mean absolute error
+    bias: float  # mean error; above 0: it says too much
+
+
+@dataclass(frozen=True)
+class Numbers:
+    chart: Panel  # predicted against true number of each photo
+    rows: list[ClassError]
+
+
+def numbers(
+    predictions: Sequence[Prediction], part: str, classes: Mapping[str, Class]
+) -> Numbers | None:
+    """None: no number of the part is both known and predicted."""
+    known = [
+        (p.part, p.label, p.value, p.predicted_value)
+        for p in predictions
+        if p.value is not None and p.predicted_value is not None
+    ]
+    here = [(label, true, said) for at, label, true, said in known if at == part]
+    if not here:
         return None
-    every = predictions.loc[known, ["value", "predicted_value"]].astype(float)
-    ticks = nice(every.min().min(), every.max().max(), 5)  # the same in both exams
-    table = predictions[here]
-    true, said = every.loc[here, "value"], every.loc[here, "predicted_value"]
-    axes = Axes((ticks[0], ticks[-1]), (ticks[0], ticks[-1]))
-    ends = [(ticks[0], ticks[0]), (ticks[-1], ticks[-1])]
-    lines = [mark(axes.line(ends), "ideal", "exactly right")]
+    every = [number for *_, true, said in known for number in (true, said)]
+    heights = ticks(min(every), max(every))  # the same in both exams
+    first, last = heights[0], heights[-1]
+    axes = Axes((first, last), (first, last))
+    lines = [Mark(axes.line([(first, first), (last, last)]), "ideal", "exactly right")]
     rows = []
     for name, about in classes.items():
-        of_class = (table["label"] == name).to_numpy()
-        if not of_class.any():
+        points = [(true, said) for label, true, said in here if label == name]
+        if not points:
             continue
-        error = said[of_class] - true[of_class]
-        dots = axes.dots(zip(true[of_class], said[of_class], strict=True))
-        lines.append(mark(dots, "dots class", about["title"], width=7, hue=about["hue"]))
+        errors = np.array([said - true for true, said in points])
+        lines.append(Mark(axes.dots(points), "dots class", about.title, width=7, hue=about.hue))
         rows.append(
-            {
-                "name": name,
-                "n": int(of_class.sum()),
-                "mae": float(error.abs().mean()),
-                "bias": float(error.mean()),
-            }
+            ClassError(name, len(points), float(np.abs(errors).mean()), float(errors.mean()))
         )
-    shown = (ticks, "{:g}")
-    about = "predicted, by true number"
-    chart = panel(part.capitalize(), axes, lines, about=about, x_ticks=shown, y_ticks=shown)
-    return {"chart": chart, "rows": rows}
+    chart = Panel(
+        part.capitalize(),
+        lines,
+        x=axes.x_ticks(heights, "{:g}"),
+        y=axes.y_ticks(heights, "{:g}"),
+        about="predicted, by true number",
+    )
+    return Numbers(chart, rows)

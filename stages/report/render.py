@@ -1,5 +1,6 @@
 """Facts into HTML. Everything is escaped: file names, class titles and errors come from outside."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ def sentence(text: str, stop: bool = True) -> str:
     return f"{text}." if stop and not text.endswith((".", "!", "?")) else text
 
 
-def cell(value: Any) -> str:
+def cell(value: str | int | float | None) -> str:
     """A table's cell: numbers short, nothing as a dash."""
     if value is None:
         return "–"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def render(template: str, **facts: Any) -> str:
+def render(template: str, facts: Mapping[str, Any]) -> str:
     """Fill a file of templates/. Raises jinja2.UndefinedError for a fact that is missing."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

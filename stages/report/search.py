@@ -1,50 +1,61 @@
 """The trials of a search as a leaderboard."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from stages.records.trials import Attempt, Setting, Trials
+
+Text = tuple[str, str]  # a setting and its value
 
 
-def leaderboard(search: dict[str, Any]) -> dict[str, Any]:
-    """trials.json -> rows, best first and failed ones last, and the settings that never vary."""
-    settings = {pair for t in search["trials"] for pair in _texts(t["hyperparameters"]).items()}
+@dataclass(frozen=True)
+class Row:
+    trial: Attempt
+    best: bool
+    val_accuracy: float | None  # in the best epoch
+    val_mae: float | None
+    settings: list[Text]  # those that differ from trial to trial
+    error: str  # its last line
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    rows: list[Row]  # best first, failed ones last
+    shared: list[Text]  # settings that are the same in all trials that have them
+    seconds: float
+    failed: int
+
+
+def leaderboard(search: Trials) -> Leaderboard:
+    settings = {text for trial in search.trials for text in _texts(trial.hyperparameters)}
     values = Counter(name for name, _ in settings)
-    several = len(search["trials"]) > 1
-    shared = {(name, value) for name, value in settings if several and values[name] == 1}
-    sign = -1 if search["objective"] == "val_accuracy" else 1
-    done = [t for t in search["trials"] if t["score"] is not None]
-    others = [t for t in search["trials"] if t["score"] is None]
-    ranked = sorted(done, key=lambda t: sign * t["score"]) + others
-    return {
-        "rows": [_row(trial, trial["trial"] == search["best"], shared) for trial in ranked],
-        "shared": sorted(shared),
-        "seconds": sum(trial["seconds"] or 0 for trial in search["trials"]),
-        "failed": len(others),
-    }
+    several = len(search.trials) > 1
+    shared = {text for text in settings if several and values[text[0]] == 1}
+    return Leaderboard(
+        rows=[_row(trial, trial.trial == search.winner, shared) for trial in search.ranked()],
+        shared=sorted(shared),
+        seconds=sum(trial.seconds or 0 for trial in search.trials),
+        failed=sum(trial.score is None for trial in search.trials),
+    )
 
 
-def _row(trial: dict[str, Any], best: bool, shared: set[tuple[str, str]]) -> dict[str, Any]:
-    at_best = [row for row in trial["epochs"] if row["epoch"] == trial["best_epoch"]]
-    error = (trial["error"] or "").strip()
-    return {
-        "number": trial["trial"] + 1,
-        "best": best,
-        "status": trial["status"].lower(),
-        "score": trial["score"],
-        "val_accuracy": at_best[0].get("val_accuracy") if at_best else None,
-        "val_mae": at_best[0].get("val_mae") if at_best else None,
-        "best_epoch": None if trial["best_epoch"] is None else trial["best_epoch"] + 1,
-        "epochs": len(trial["epochs"]),
-        "seconds": trial["seconds"],
-        "parameters": trial["parameters"],
-        "settings": [p for p in _texts(trial["hyperparameters"]).items() if p not in shared],
-        "error": error.splitlines()[-1] if error else "",
-    }
+def _row(trial: Attempt, best: bool, shared: Set[Text]) -> Row:
+    epoch = next((e for e in trial.epochs if e.epoch == trial.best_epoch), None)
+    return Row(
+        trial,
+        best,
+        val_accuracy=epoch.val_accuracy if epoch else None,
+        val_mae=epoch.val_mae if epoch else None,
+        settings=[text for text in _texts(trial.hyperparameters) if text not in shared],
+        error=trial.error.strip().splitlines()[-1] if trial.error.strip() else "",
+    )
 
 
-def _texts(hyperparameters: dict[str, Any]) -> dict[str, str]:
-    def text(value: Any) -> str:
+def _texts(hyperparameters: Mapping[str, Setting]) -> list[Text]:
+    def text(value: Setting) -> str:
         if isinstance(value, bool):
             return "yes" if value else "no"
         return f"{value:g}" if isinstance(value, float) else str(value)
 
-    return {name.replace("_", " "): text(value) for name, value in hyperparameters.items()}
+    return [(name.replace("_", " "), text(value)) for name, value in hyperparameters.items()]

@@ -1,191 +1,260 @@
-"""One task's chapter of the report, from the files that the stages left in `data`.
+"""One task's chapter of the report, from the files that the stages left.
 
-Pictures are sampled: the time it takes does not grow with their number.
+Pictures are sampled: the time that they take does not grow with their number.
 """
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from stages.common.files import read_json
-from stages.common.tables import read_table
-from stages.records.params import PARTS, Task
+from stages.records.baselines import BASELINES
+from stages.records.evaluation import EVALUATION, CalibrationReport, Exam
+from stages.records.folders import Folders, photos, picture
+from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
+from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, Event
 from stages.records.shards import Shards
-from stages.report.answers import answers
-from stages.report.charts import curve_panels
-from stages.report.duplicates import duplicates
-from stages.report.headline import headline, mae_baseline
-from stages.report.photos import REASONS, class_counts, flagged, funnel, set_aside
+from stages.records.splits import EXAMS
+from stages.records.trials import TRIALS, Kind, Trials
+from stages.records.weights import WEIGHTS, Weights
+from stages.report.answers import Answers, answers
+from stages.report.charts import Panel, curve_panels
+from stages.report.classes import Class, coloured
+from stages.report.duplicates import Duplicates, duplicates
+from stages.report.headline import Headline, headline
+from stages.report.photos import (
+    REASONS,
+    Aside,
+    Flagged,
+    Funnel,
+    Tables,
+    class_counts,
+    flagged,
+    funnel,
+    read_tables,
+    set_aside,
+)
 from stages.report.pictures import network_input, photo_with_box, png
-from stages.report.promotion import EXAMS, baseline_rows, gates, history, systems
-from stages.report.provenance import provenance
-from stages.report.regression import numbers
+from stages.report.promotion import (
+    BaselineRow,
+    JudgedGate,
+    System,
+    baseline_rows,
+    gates,
+    history,
+    systems,
+)
+from stages.report.provenance import Provenance, provenance
+from stages.report.regression import Numbers, numbers
 from stages.report.render import render
-from stages.report.search import leaderboard
-from stages.report.trust import coverage, reliability, slices
+from stages.report.result import median_error, result
+from stages.report.search import Leaderboard, leaderboard
+from stages.report.trust import JudgedSlice, coverage, reliability, slices
 from stages.report.verdict import verdict
 
 SAMPLES = 12  # classes shown step by step
 FACES = 72  # crops on the contact sheet, shared out among the classes
 FLAGGED = 8  # pictures shown of each quality flag
-COPIES = 24
+COPIES = 24  # shown of one photo
 
 
-def section(facts: dict[str, Any]) -> str:
-    return render("section.html", **facts)
+@dataclass(frozen=True)
+class Sample:
+    """A training photo after each step, as `data:` URIs."""
+
+    name: str  # its class
+    raw: str
+    face: str
+    cutout: str
+    input: str
 
 
-def overview(facts: dict[str, Any]) -> str:
-    return render("overview.html", **facts)
+@dataclass(frozen=True)
+class Crops:
+    """Some face crops of a class, as `data:` URIs."""
+
+    name: str
+    photos: int  # of the class in all
+    crops: list[str]
 
 
-def read_facts(data: Path, task: str, params: Task) -> dict[str, Any]:
-    """All that the chapter of `task` says, from data/<stage>/<task>/."""
-    tables = {
-        "manifest": read_table(data / "raw" / task / "manifest.csv"),
-        "rejected": read_table(data / "raw" / task / "rejected.csv"),
-        "faces": read_table(data / "faces" / task / "faces.csv"),
-        "mattes": read_table(data / "mattes" / task / "mattes.csv"),
-        "splits": read_table(data / "splits" / task / "splits.csv"),
-        "removed": read_table(data / "splits" / task / "removed.csv"),
-    }
-    search = read_json(data / "search" / task / "trials.json")
-    evaluation = read_json(data / "evaluate" / task / "evaluation.json")
-    kind = evaluation["kind"]
-    predictions = _predictions(data / "evaluate" / task / "predictions.csv")
-    exams = {
-        part: evaluation["parts"][part] | {"mae_baseline": mae_baseline(predictions, part)}
-        for part in EXAMS
-    }
-    baseline = data / "baseline" / task
-    promotion = read_json(data / "promote" / task / "promotion.json")
-    beside = systems(data / "promote" / task / "leaderboard.csv")
-    tested = tables["splits"][tables["splits"]["part"] == "test"]
-    classes = _classes(params.classes)
+@dataclass(frozen=True)
+class Copies:
+    """The first pictures that augmentation made of one photo, as `data:` URIs."""
+
+    source: str  # the photo's name
+    each: int  # pictures made of each photo
+    pictures: list[str]
+
+
+@dataclass(frozen=True)
+class FlagSheet:
+    row: Flagged
+    pictures: list[str]  # `data:` URIs
+    dropped: int  # photos that were left out, and have no picture
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """All that a task's chapter says, by the names that the templates use.
+
+    Where a field maps parts, these are test and wild.
+    """
+
+    task: str
+    title: str
+    kind: Kind
+    classes: dict[str, Class]
+    exams: dict[str, Exam]
+    headlines: dict[str, Headline | None]
+    verdict: list[str]
+    promotion: Decision
+    gates: list[JudgedGate]
+    systems: list[System]
+    history: list[Event]
+    calibration: CalibrationReport
+    reliability: list[Panel]
+    coverage: Panel | None
+    slices: dict[str, list[JudgedSlice]]
+    numbers: dict[str, Numbers | None]
+    answers: dict[str, Answers]
+    weights: Weights
+    funnel: Funnel
+    provenance: Provenance
+    duplicates: Duplicates
+    aside: list[Aside]
+    aside_photos: int
+    aside_more: int  # photos beyond those of `aside`
+    flagged: list[FlagSheet]
+    counts: dict[str, list[int]]
+    input: tuple[int, ...]  # height, width and channels of the network's pictures
+    train_pictures: int
+    samples: list[Sample]
+    contact: list[Crops]
+    copies: Copies
+    search: Trials
+    leaderboard: Leaderboard
+    charts: list[Panel]
+    baselines: list[BaselineRow]
+
+
+def section(chapter: Chapter) -> str:
+    return render("section.html", vars(chapter))
+
+
+def overview(chapter: Chapter) -> str:
+    return render("overview.html", vars(chapter))
+
+
+def read_chapter(at: Folders, title: str, titles: Mapping[str, str]) -> Chapter:
+    """The chapter of a task; `titles`: class -> its name for people.
+
+    Raises `UserError` for a file that is missing or not as the stages write it.
+    """
+    tables = read_tables(at)
+    search = TRIALS.read(at.search)
+    evaluation = EVALUATION.read(at.evaluate)
+    predictions = PREDICTIONS.read(at.evaluate)
+    promotion = PROMOTION.read(at.promote)
+    compared = systems(LEADERBOARD.read(at.promote))
+    exams = {part: evaluation.parts[part] for part in EXAMS}
+    results = {part: result(exam, median_error(predictions, part)) for part, exam in exams.items()}
+    classes = coloured(titles)
     aside = set_aside(tables)
-    train = Shards(data / "shards" / task / "train")
+    train = Shards(at.shards / "train")
     index = train.index()
-    return {
-        "task": task,
-        "title": params.title,
-        "kind": kind,
-        "classes": classes,
-        "exams": exams,
-        "headlines": {part: headline(exams[part]) for part in EXAMS},
-        "verdict": verdict(
-            exams["test"],
-            exams["wild"],
-            people=bool((tested["person"] != "").all()),
+    return Chapter(
+        task=at.task,
+        title=title,
+        kind=evaluation.kind,
+        classes=classes,
+        exams=exams,
+        headlines={part: headline(each) for part, each in results.items()},
+        verdict=verdict(
+            results["test"],
+            results["wild"],
+            people=all(row.person for row in tables.splits if row.part == "test"),
             promotion=promotion,
-            champion=(data / "promote" / task / "champion").is_dir(),
-            systems=beside,
+            champion=(at.promote / "champion").is_dir(),
+            systems=compared,
         ),
-        "promotion": promotion,
-        "gates": gates(promotion),
-        "systems": beside,
-        "history": history(read_json(data / "promote" / task / "history.json")),
-        "calibration": evaluation["calibration"],
-        "reliability": [reliability(part, exams[part]) for part in EXAMS if exams[part]["n"]],
-        "coverage": coverage(exams),
-        "slices": {part: slices(exams[part]) for part in EXAMS},
-        "numbers": {part: numbers(predictions, part, classes) for part in EXAMS},
-        "answers": {part: answers(data, task, part, predictions) for part in EXAMS},
-        "weights": read_json(data / "weights" / task / "weights.json"),
-        "funnel": funnel(tables),
-        "provenance": provenance(tables["manifest"], tables["rejected"]),
-        "duplicates": duplicates(data, task, tables["manifest"]),
-        "aside": aside[:REASONS],
-        "aside_photos": sum(row["count"] for row in aside),
-        "aside_more": sum(row["count"] for row in aside[REASONS:]),
-        "flagged": _flagged(data, task, tables),
-        "counts": class_counts(tables["splits"], list(classes)),
-        "parts": PARTS,
-        "input": train.shape[1:],
-        "train_pictures": len(train),
-        "samples": _samples(data, task, classes, tables, train, index),
-        "contact": _contact_sheet(data / "faces" / task, classes, tables["faces"]),
-        "copies": _copies(train, index, tables["manifest"]),
-        "search": search,
-        "leaderboard": leaderboard(search),
-        "charts": curve_panels(search["trials"], search["best"]),
-        "baselines": baseline_rows(
-            read_json(baseline / "baselines.json"), read_table(baseline / "predictions.csv")
+        promotion=promotion,
+        gates=gates(promotion),
+        systems=compared,
+        history=history(HISTORY.read(at.promote)),
+        calibration=evaluation.calibration,
+        reliability=[reliability(part, exam) for part, exam in exams.items() if exam.n],
+        coverage=coverage(exams),
+        slices={part: slices(exam) for part, exam in exams.items()},
+        numbers={part: numbers(predictions, part, classes) for part in EXAMS},
+        answers={part: answers(at, part, predictions) for part in EXAMS},
+        weights=WEIGHTS.read(at.weights),
+        funnel=funnel(tables),
+        provenance=provenance(tables.manifest, tables.rejected),
+        duplicates=duplicates(at, tables.manifest),
+        aside=aside[:REASONS],
+        aside_photos=sum(row.count for row in aside),
+        aside_more=sum(row.count for row in aside[REASONS:]),
+        flagged=[_flag_sheet(at, row) for row in flagged(tables)],
+        counts=class_counts(tables.splits, classes),
+        input=train.shape[1:],
+        train_pictures=len(train),
+        samples=_samples(at, list(classes), tables, train, index),
+        contact=_contact_sheet(at, list(classes), tables),
+        copies=_copies(train, index, tables),
+        search=search,
+        leaderboard=leaderboard(search),
+        charts=curve_panels(search.trials, search.winner),
+        baselines=baseline_rows(
+            BASELINES.read(at.baseline), BASELINE_PREDICTIONS.read(at.baseline)
         ),
-    }
-
-
-def _predictions(path: Path) -> pd.DataFrame:
-    """predictions.csv: `confidence` and p_<class> as numbers, all else as text."""
-    table = read_table(path)
-    sure = [name for name in table if name == "confidence" or name.startswith("p_")]
-    return table.astype(dict.fromkeys(sure, float))
-
-
-def _classes(titles: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """name -> title and a hue (degrees), as far from one another as they can be."""
-    return {
-        name: {"title": title, "hue": round(250 + 360 * k / len(titles)) % 360}
-        for k, (name, title) in enumerate(titles.items())
-    }
+    )
 
 
 def _samples(
-    data: Path,
-    task: str,
-    classes: dict[str, Any],
-    tables: dict[str, pd.DataFrame],
-    train: Shards,
-    index: pd.DataFrame,
-) -> list[dict[str, str]]:
-    """A training photo of each class after each step."""
-    faces = tables["faces"].set_index("id")
-    originals = index[index["copy"] == 0].reset_index(names="row")
-    originals["label"] = train.labels[originals["row"]]
-    rows = []
-    for k, name in enumerate(list(classes)[:SAMPLES]):
-        first = originals[originals["label"] == k].iloc[0]
-        box = tuple(faces.loc[first["id"], ["x", "y", "w", "h"]].astype(float))
-        raw = next((data / "raw" / task / "images").glob(f"{first['id']}.*"))
-        rows.append(
-            {
-                "name": name,
-                "raw": photo_with_box(raw, box, 240),
-                "face": png(data / "faces" / task / "images" / f"{first['id']}.png", 200),
-                "cutout": png(data / "mattes" / task / "images" / f"{first['id']}.png", 200),
-                "input": network_input(train.read(np.array([first["row"]]))[0]),
-            }
+    at: Folders, classes: Sequence[str], tables: Tables, train: Shards, index: pd.DataFrame
+) -> list[Sample]:
+    """A training photo of each class."""
+    faces = {row.id: row for row in tables.faces}
+    files = photos(at.raw)
+    samples = []
+    for k, name in enumerate(classes[:SAMPLES]):
+        row = np.flatnonzero((index["copy"] == 0) & (train.labels == k))[0]
+        id = index["id"][row]
+        samples.append(
+            Sample(
+                name,
+                raw=photo_with_box(files[id], faces[id], 240),
+                face=png(picture(at.faces, id), 200),
+                cutout=png(picture(at.mattes, id), 200),
+                input=network_input(train.read(np.array([row]))[0]),
+            )
         )
-    return rows
+    return samples
 
 
-def _contact_sheet(folder: Path, classes: dict[str, Any], faces: pd.DataFrame) -> list[dict]:
+def _contact_sheet(at: Folders, classes: Sequence[str], tables: Tables) -> list[Crops]:
     """Face crops of each class; ids come from hashes, so the first ones are a random sample."""
-    kept = faces[faces["kept"] == "1"].sort_values("id")
     each = max(1, FACES // len(classes))
     sheet = []
     for name in classes:
-        ids = kept.loc[kept["label"] == name, "id"]
-        crops = [png(folder / "images" / f"{id}.png", 112) for id in ids[:each]]
-        sheet.append({"name": name, "photos": len(ids), "crops": crops})
+        ids = sorted(row.id for row in tables.faces if row.kept and row.label == name)
+        crops = [png(picture(at.faces, id), 112) for id in ids[:each]]
+        sheet.append(Crops(name, len(ids), crops))
     return sheet
 
 
-def _flagged(data: Path, task: str, tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Some pictures of each flag; of those that were dropped there are none."""
-    rows = flagged(tables)
-    for row in rows:
-        files = [data / row["step"] / task / "images" / f"{id}.png" for id in row["ids"]]
-        there = [path for path in files if path.is_file()]
-        row["dropped"] = len(files) - len(there)
-        row["pictures"] = [png(path, 112) for path in there[:FLAGGED]]
-    return rows
+def _flag_sheet(at: Folders, row: Flagged) -> FlagSheet:
+    files = [picture(at.data(row.step), id) for id in row.ids]
+    there = [path for path in files if path.is_file()]
+    return FlagSheet(row, [png(path, 112) for path in there[:FLAGGED]], len(files) - len(there))
 
 
-def _copies(train: Shards, index: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, Any]:
-    """The first copies of one training photo."""
-    rows = np.flatnonzero(index["id"] == index["id"][0])
-    source = manifest.set_index("id")["name"][index["id"][0]]
+def _copies(train: Shards, index: pd.DataFrame, tables: Tables) -> Copies:
+    """Of the first photo."""
+    id = index["id"][0]
+    rows = np.flatnonzero(index["id"] == id)
+    source = next(photo.name for photo in tables.manifest if photo.id == id)
     pictures = [network_input(picture) for picture in train.read(rows[:COPIES])]
-    return {"source": source, "each": len(rows), "pictures": pictures}
+    return Copies(source, len(rows), pictures)

@@ -1,79 +1,61 @@
 """What the numbers are worth, in plain sentences."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from stages.report.render import fixed, percent, points, signed
+from stages.records.promotion import Decision
+from stages.report.promotion import SIMPLE, System
+from stages.report.render import percent, points, signed
+from stages.report.result import Result
 
 
 def verdict(
-    test: dict[str, Any],
-    wild: dict[str, Any],
+    test: Result,
+    wild: Result,
     *,
     people: bool = True,
-    promotion: dict[str, Any] | None = None,
+    promotion: Decision | None = None,
     champion: bool = False,
-    systems: list[dict[str, Any]] = (),
+    systems: Sequence[System] = (),
 ) -> list[str]:
-    """Judge `evaluate`'s results of both exams against chance, each other and simpler `systems`
-    (rows of `promotion.systems`). `people`: who is on the test photos is known, so that nobody on
-    them was in training. `champion`: there is one, whatever became of this network."""
+    """Judge both exams against chance, against each other, and against simpler `systems`.
+
+    `people`: it is known who is on the test photos, so that nobody on them was in training.
+    `champion`: there is one, whatever became of this network.
+    """
     sentences = [_against_chance("test", test), *_new_faces(test, people)]
-    if wild["n"]:
+    if wild.first:
         sentences += [_against_chance("wild", wild), *_carries_over(test, wild)]
     else:
         sentences.append("There are no wild photos: nothing is known of other cameras and places.")
     return [*sentences, *_against_simpler(systems), *_not_promoted(promotion, champion)]
 
 
-def level(exam: dict[str, Any]) -> str:
-    """ "unknown" (there are no photos), or what `beyond` says of the exam's first number."""
-    if not exam["n"]:
-        return "unknown"
-    if names_numbers(exam):
-        low, high = exam["intervals"]["mae"]
-        return beyond(-high, -low, -exam["mae_baseline"])  # less error is better
-    return beyond(exam["accuracy_low"], exam["accuracy_high"], exam["baseline_accuracy"])
-
-
-def names_numbers(exam: dict[str, Any]) -> bool:
-    """Its error in numbers is what counts: a regression, and the number of each photo is known."""
-    return exam.get("mae") is not None
-
-
-def beyond(low: float, high: float, chance: float) -> str:
-    """ "good" (the interval is above `chance`), "bad" (all of it is below) or "noise" (it holds
-    it)."""
-    if low > chance:
-        return "good"
-    return "bad" if high < chance else "noise"
-
-
-def _against_chance(part: str, exam: dict[str, Any]) -> str:
-    if not exam["n"]:
+def _against_chance(part: str, result: Result) -> str:
+    first, photos = result.first, f"{result.exam.n} {part} photos"
+    if first is None:
         return f"There are no {part} photos: how good this network is, nobody knows."
-    if names_numbers(exam):
-        found = f"Off by {fixed(exam['mae'], 1)} on average, on {exam['n']} {part} photos"
-        chance = f"always naming their most central number ({fixed(exam['mae_baseline'], 1)})"
+    if first.is_error:
+        found = f"Off by {first.text(first.value)} on average, on {photos}"
+        chance = f"always naming their most central number ({first.text(first.chance)})"
     else:
-        hits = round(exam["accuracy"] * exam["n"])
-        found = f"Right on {hits} of {exam['n']} {part} photos"
-        chance = f"always naming the most frequent class ({percent(exam['baseline_accuracy'])})"
+        found = f"Right on {round(first.value * result.exam.n)} of {photos}"
+        chance = f"always naming the most frequent class ({first.text(first.chance)})"
     return {
         "good": f"{found}: better than {chance} by more than luck explains.",
         "noise": f"{found}: within the noise of {chance}. This does not show that it works.",
         "bad": f"{found}: worse than {chance}.",
-    }[level(exam)]
+    }[first.level]
 
 
-def _new_faces(test: dict[str, Any], people: bool) -> list[str]:
-    if not test["n"]:
+def _new_faces(test: Result, people: bool) -> list[str]:
+    if test.first is None:
         return []
     if not people:
         return [
             "Who is on the test photos is not known: people of the training photos may be among "
             "them, and the number too high."
         ]
-    if level(test) == "good":
+    if test.first.level == "good":
         return []
     return [
         "Nobody on the test photos was in training: as far as they can show, this network knows "
@@ -81,17 +63,17 @@ def _new_faces(test: dict[str, Any], people: bool) -> list[str]:
     ]
 
 
-def _carries_over(test: dict[str, Any], wild: dict[str, Any]) -> list[str]:
-    if not test["n"]:
-        return []
-    if names_numbers(test) and names_numbers(wild):
-        (low, high), (wild_low, wild_high) = (e["intervals"]["mae"] for e in (test, wild))
-        lost, gained = wild_low > high, wild_high < low
-        about = f"The error on wild against test, {signed(wild['mae'] - test['mae'], 1)}"
+def _carries_over(test: Result, wild: Result) -> list[str]:
+    if test.error and wild.error:
+        old, new = test.error, wild.error
+        lost, gained = new.low > old.high, new.high < old.low
+        about = f"The error on wild against test, {signed(new.value - old.value, 1)}"
+    elif test.accuracy and wild.accuracy:
+        old, new = test.accuracy, wild.accuracy
+        lost, gained = new.high < old.low, new.low > old.high
+        about = f"Wild against test, {points(new.value - old.value)}"
     else:
-        lost = wild["accuracy_high"] < test["accuracy_low"]
-        gained = wild["accuracy_low"] > test["accuracy_high"]
-        about = f"Wild against test, {points(wild['accuracy'] - test['accuracy'])}"
+        return []
     if lost:
         return [
             f"{about}, is clearly worse: it leans on something that only the training photos have."
@@ -101,31 +83,30 @@ def _carries_over(test: dict[str, Any], wild: dict[str, Any]) -> list[str]:
     return [f"{about}, is a difference that luck could make."]
 
 
-def _against_simpler(systems: list[dict[str, Any]]) -> list[str]:
-    """On test, by balanced accuracy: who does as well as the search's winner."""
-    judged = [row for row in systems if row["test"]["balanced_accuracy"] is not None]
-    ours = [row for row in judged if row["kind"] == "search winner"]
-    simpler = [row for row in judged if row["kind"] in ("majority", "classical", "network")]
+def _against_simpler(systems: Sequence[System]) -> list[str]:
+    """On test, by balanced accuracy: which systems do as well as the search's winner."""
+    scores = [(s.test.value, s.standing) for s in systems if s.test]
+    ours = [score for score, system in scores if system.kind == "search winner"]
+    simpler = [(score, system.system) for score, system in scores if system.kind in SIMPLE]
     if not ours or not simpler:
         return []
-    reached = ours[0]["test"]["balanced_accuracy"]
-    by_score = sorted(simpler, key=lambda row: -row["test"]["balanced_accuracy"])
-    names = [f"{r['system']} ({percent(r['test']['balanced_accuracy'])})" for r in by_score]
-    better = [r for r in by_score if r["test"]["balanced_accuracy"] >= reached]
+    simpler.sort(key=lambda pair: -pair[0])
+    better = [f"{name} ({percent(score)})" for score, name in simpler if score >= ours[0]]
     if better:
         return [
-            f"It does not beat every simpler system: {', '.join(names[: len(better)])} against its "
-            f"{percent(reached)} balanced accuracy on test."
+            f"It does not beat every simpler system: {', '.join(better)} against its "
+            f"{percent(ours[0])} balanced accuracy on test."
         ]
+    score, name = simpler[0]
     return [
-        f"On test every simpler system is below its {percent(reached)} balanced accuracy; the best "
-        f"is {names[0]}."
+        f"On test every simpler system is below its {percent(ours[0])} balanced accuracy; the best "
+        f"is {name} ({percent(score)})."
     ]
 
 
-def _not_promoted(promotion: dict[str, Any] | None, champion: bool) -> list[str]:
-    if promotion is None or promotion["decision"] == "champion":
+def _not_promoted(promotion: Decision | None, champion: bool) -> list[str]:
+    if promotion is None or promotion.decision == "champion":
         return []
-    failed = [f'"{gate["gate"]}"' for gate in promotion["gates"] if not gate["passed"]]
+    failed = [f'"{gate.gate}"' for gate in promotion.gates if not gate.passed]
     kept = "the champion stays" if champion else "there is no champion"
     return [f"Not promoted, {kept}: it did not pass {', '.join(failed)}."] if failed else []

@@ -1,55 +1,77 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.images import write_png
-from stages.common.tables import write_table
-from stages.report.duplicates import PHOTOS, SUSPECTS, clusters, duplicates
+from stages.records.folders import Folders, picture
+from stages.records.manifest import Photo
+from stages.records.splits import DUPLICATES, Duplicate
+from stages.records.suspects import SUSPECTS, Suspect
+from stages.report.classes import Class
+from stages.report.duplicates import PHOTOS, SUSPECTED, clusters, duplicates
 from stages.report.render import render
 
 EVIL = "<script>alert(1)</script>"
-CLASSES = {"cool": {"title": EVIL, "hue": 1}, "warm": {"title": "웜톤", "hue": 180}}
+CLASSES = {"cool": Class(EVIL, 1), "warm": Class("웜톤", 180)}
+
+
+def photo(id, label):
+    return Photo(
+        id=id,
+        sha256=id,
+        label=label,
+        person="",
+        source="folder",
+        name=f"a{EVIL}.jpg",
+        licence="",
+        author="",
+        width=20,
+        height=20,
+        phash="",
+        part="pool",
+        credit="",
+        page="",
+    )
 
 
 @pytest.fixture
 def facts(tmp_path):
     """80 photos: 0 to 9 are one shot, 10 and 11 too under two labels, and 30 labels are suspect."""
-    ids = [f"{k:016x}" for k in range(80)]
+    at, ids = Folders("t", tmp_path), [f"{k:016x}" for k in range(80)]
     rng = np.random.default_rng(0)
-    (tmp_path / "faces/t/images").mkdir(parents=True)
+    (at.faces / "images").mkdir(parents=True)
     for id in ids:
-        picture = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
-        write_png(tmp_path / f"faces/t/images/{id}.png", picture)
-    manifest = pd.DataFrame({"id": ids, "label": "cool", "name": f"a{EVIL}.jpg"})
-    manifest.loc[11, "label"] = "warm"
+        write_png(picture(at.faces, id), rng.integers(0, 256, (20, 20, 3), dtype=np.uint8))
+    manifest = [photo(id, "warm" if k == 11 else "cool") for k, id in enumerate(ids)]
     pairs = [*zip(ids[:9], ids[1:10], strict=True), (ids[10], ids[11])]
-    write_table(tmp_path / "splits/t/duplicates.csv", pd.DataFrame(pairs, columns=["a", "b"]))
-    suspects = pd.DataFrame({"id": ids, "label": "cool", "likely": "cool", "p_label": 0.125})
-    suspects.loc[:29, "likely"] = "warm"
-    suspects["suspect"] = (suspects["likely"] == "warm").astype(int)
-    write_table(tmp_path / "suspects/t/suspects.csv", suspects)
-    return duplicates(tmp_path, "t", manifest)
+    found = [Duplicate(a, b, view="photo", mirrored=False, similarity=1.0) for a, b in pairs]
+    DUPLICATES.write(at.splits, found)
+    doubted = [
+        Suspect(id, "cool", likely, p_label=0.125, p_likely=0.5, suspect=likely == "warm")
+        for id, likely in zip(ids, ["warm"] * 30 + ["cool"] * 50, strict=True)
+    ]
+    SUSPECTS.write(at.suspects, doubted)
+    return duplicates(at, manifest)
 
 
 def test_it_counts_all_and_shows_some(facts):
-    assert (facts["copies"]["count"], facts["copies"]["photos"]) == (1, 10)
-    [cluster] = facts["copies"]["clusters"]
-    assert len(cluster["shown"]) == PHOTOS and cluster["more"] == 10 - PHOTOS
-    [conflict] = facts["conflicts"]["clusters"]
-    assert {photo["label"] for photo in conflict["shown"]} == {"cool", "warm"}
-    assert facts["suspects"] == 30 and len(facts["suspected"]) == SUSPECTS
-    assert facts["agree"] == 50 / 80
+    assert (facts.copies.count, facts.copies.photos) == (1, 10)
+    [cluster] = facts.copies.clusters
+    assert len(cluster.shown) == PHOTOS and cluster.more == 10 - PHOTOS
+    [conflict] = facts.conflicts.clusters
+    assert {one.photo.label for one in conflict.shown} == {"cool", "warm"}
+    assert facts.suspects == 30 and len(facts.suspected) == SUSPECTED
+    assert facts.agree == 50 / 80
 
 
 def test_what_it_shows_is_text_and_pictures(facts):
-    html = render("duplicates.html", duplicates=facts, classes=CLASSES, task="t")
+    html = render("duplicates.html", {"duplicates": facts, "classes": CLASSES, "task": "t"})
     assert EVIL not in html and "&lt;script&gt;" in html
-    assert html.count("<img") == PHOTOS + 2 + SUSPECTS
+    assert html.count("<img") == PHOTOS + 2 + SUSPECTED
     assert "2</b> photos are the same picture under several labels" in html
     assert "12% for the label" in html
 
 
 def test_clusters_are_what_pairs_connect():
-    pairs = pd.DataFrame([("b", "c"), ("a", "b"), ("x", "y")], columns=["a", "b"])
+    pairs = [("b", "c"), ("a", "b"), ("x", "y")]
     assert clusters(pairs) == [["a", "b", "c"], ["x", "y"]]
-    assert clusters(pairs[:0]) == []
+    assert clusters([]) == []

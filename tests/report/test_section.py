@@ -1,256 +1,404 @@
 """A whole chapter, built from drawn pictures in the folders that the stages write."""
 
 import base64
-import json
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from stages.common.images import write_png
-from stages.common.tables import write_table
 from stages.records import shards
+from stages.records.baselines import BASELINES, Baseline
+from stages.records.evaluation import (
+    EVALUATION,
+    MAPS,
+    CalibrationEffect,
+    CalibrationReport,
+    ClassScores,
+    Coverage,
+    Evaluation,
+    Explained,
+    OnPerson,
+    ReliabilityBin,
+    Slice,
+)
+from stages.records.faces import FACES, Crop
+from stages.records.findings import Bar, Figure, Finding, finding_file, findings_folder
+from stages.records.folders import Folders, picture, pictures
+from stages.records.manifest import MANIFEST, REJECTED, Photo, Rejected
+from stages.records.mattes import MATTES, Cutout
+from stages.records.objective import Objective
+from stages.records.predictions import (
+    BASELINE_PREDICTIONS,
+    PREDICTIONS,
+    BaselinePrediction,
+    Prediction,
+)
+from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Event
+from stages.records.splits import DUPLICATES, REMOVED, SPLITS, Assignment, Duplicate, Removed
+from stages.records.suspects import SUSPECTS, Suspect
+from stages.records.trials import TRIALS, Trials
+from stages.records.weights import WEIGHTS, Weight, Weights
 from stages.report.answers import answers
 from stages.report.index import index
-from stages.report.section import overview, read_facts, section
+from stages.report.photos import Dropped
+from stages.report.result import median_error
+from stages.report.section import overview, read_chapter, section
+from tests.report.made import attempt, decision, epoch, exam, gate, standing
 
 EVIL = "<script>alert(1)</script>"
 TITLES = {"cool": f"쿨톤 {EVIL}", "warm": "웜톤"}
-ORIGIN = {"source": "urls", "licence": EVIL, "author": EVIL, "credit": EVIL, "page": "javascript:1"}
 PARTS = {"train": 6, "val": 2, "test": 4, "wild": 4}  # photos, half of each class
 
 
-def write_task(
-    data, *, wild=True, rejects=True, failed_trial=True, champion=True, kind="classification"
-):
-    """data/<stage>/t/ as the stages before the report leave it."""
-    raw, faces, mattes, splits, search, evaluated, promote, weights, baseline = (
-        data / name / "t"
-        for name in ("raw", "faces", "mattes", "splits", "search", "evaluate", "promote",
-                     "weights", "baseline")
-    )  # fmt: skip
-    explained = evaluated / "explanations"
-    for folder in (raw, faces, mattes):
-        (folder / "images").mkdir(parents=True)
-    for folder in (splits, search, explained, promote, weights, baseline):
-        folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    manifest, found, cut, split, predictions = [], [], [], [], []
-    for part, count in PARTS.items():
-        for number in range(count if wild or part != "wild" else 0):
-            label = "cool" if number % 2 == 0 else "warm"
-            id = f"{len(manifest):016x}"
-            name = f"{label}/{part} {number}{EVIL}.png"
-            picture = rng.integers(0, 256, (48, 40, 3), dtype=np.uint8)
-            write_png(raw / f"images/{id}.png", picture)
-            write_png(faces / f"images/{id}.png", picture[:32, :32])
-            write_png(
-                mattes / f"images/{id}.png",
-                np.dstack([picture[:32, :32]] + [picture[:32, :32, :1]]),
-            )
-            manifest.append({"id": id, "name": name, "label": label, **ORIGIN})
-            box = {"x": 4, "y": 4, "w": 20, "h": 20}
-            found.append({"id": id, "label": label, "kept": 1, "reason": "", **box})
-            cut.append({"id": id, "label": label, "kept": 1, "reason": ""})
-            person = {"person": f"p{number}", "group": f"{part}{number}"}
-            split.append({"id": id, "label": label, **person, "part": part})
-            if part != "train":
-                called = "warm"  # so every cool photo is a mistake
-                exact = {"value": 10.0 * len(predictions), "predicted_value": 10.0}
-                predictions.append(
-                    {"id": id, "part": part, "label": label, "predicted": called,
-                     "confidence": 0.9, "answer": "unsure", "group": f"{part}{number}",
-                     "value": "", "predicted_value": "",
-                     "p_cool": 0.1, "p_warm": 0.9} | (exact if kind == "regression" else {})
-                )  # fmt: skip
-    cut[0]["flags"], found[0]["flags"] = "small", "blur several"
-    if rejects:
-        lost = {"id": "f" * 16, "name": f"cool/lost{EVIL}.png", "label": "cool"}
-        manifest.append(lost | ORIGIN)
-        found.append({"id": "f" * 16, "label": "cool", "kept": 0, "reason": "no face found"})
-    refused = [
-        {"name": f"cool/bad {n}.png", "label": "cool", "reason": "empty file", "source": "urls"}
-        for n in range(25)
+def write_task(root, *, wild=True, rejects=True, failed_trial=True, champion=True, numbers=False):
+    """data/<stage>/t/ as the stages before the report leave it. `numbers`: of a regression."""
+    at = Folders("t", root)
+    split = [
+        Assignment(
+            f"{k:016x}",
+            label="cool" if number % 2 == 0 else "warm",
+            person=f"p{number}",
+            group=f"{part}{number}",
+            part=part,
+        )
+        for k, (part, number) in enumerate(
+            (part, number)
+            for part, count in PARTS.items()
+            for number in range(count if wild or part != "wild" else 0)
+        )
     ]
-    write_table(raw / "manifest.csv", pd.DataFrame(manifest))
-    columns = ["name", "label", "reason", "source"]
-    write_table(raw / "rejected.csv", pd.DataFrame(refused if rejects else [], columns=columns))
-    write_table(faces / "faces.csv", pd.DataFrame(found))
-    write_table(mattes / "mattes.csv", pd.DataFrame(cut))
-    write_table(splits / "splits.csv", pd.DataFrame(split))
-    seen = [{"id": f"{10:016x}", "reason": f"its person is in the pool: {n}"} for n in range(2)]
-    removed = pd.DataFrame(seen if rejects else [], columns=["id", "reason"])
-    write_table(splits / "removed.csv", removed)
-    pairs = [(f"{0:016x}", f"{2:016x}"), (f"{1:016x}", f"{4:016x}")]  # of one label, of two
-    write_table(splits / "duplicates.csv", pd.DataFrame(pairs, columns=["a", "b"]))
-    doubted = {"id": f"{3:016x}", "label": "warm", "likely": "cool", "p_label": 0.1, "suspect": 1}
-    write_table(data / "suspects/t/suspects.csv", pd.DataFrame([doubted]))
-    write_table(evaluated / "predictions.csv", pd.DataFrame(predictions))
+    write_photos(at, split, rejects)
+    write_shards(at, split)
+    write_search(at, failed_trial, numbers)
+    predictions = write_evaluation(at, split, wild, numbers)
+    write_baselines(at, predictions)
+    write_promotion(at, wild, champion)
+    haar = Weight("haar", file=None, sha256=None, source="opencv wheel", note="no yunet")
+    grabcut = Weight("grabcut", file=None, sha256=None, source="built in")
+    WEIGHTS.write(at.weights, Weights(haar, grabcut))
+    return at
 
+
+def photo(id, label, name):
+    return Photo(
+        id=id,
+        sha256=id,
+        label=label,
+        person="",
+        source="urls",
+        name=name,
+        licence=EVIL,
+        author=EVIL,
+        width=40,
+        height=48,
+        phash="",
+        part="pool",
+        credit=EVIL,
+        page="javascript:1",
+    )
+
+
+def write_photos(at, split, rejects):
+    rng = np.random.default_rng(0)
+    for folder in (at.raw, at.faces, at.mattes):
+        pictures(folder).mkdir(parents=True)
+    for row in split:
+        drawn = rng.integers(0, 256, (48, 40, 3), dtype=np.uint8)
+        write_png(picture(at.raw, row.id), drawn)
+        write_png(picture(at.faces, row.id), drawn[:32, :32])
+        write_png(picture(at.mattes, row.id), np.dstack([drawn[:32, :32], drawn[:32, :32, 0]]))
+    manifest = [photo(s.id, s.label, f"{s.label}/{s.part} {s.group}{EVIL}.png") for s in split]
+    faces = [Crop(s.id, s.label, kept=True, x=4, y=4, w=20, h=20) for s in split]
+    mattes = [Cutout(s.id, s.label, "grabcut", coverage=0.5, kept=True) for s in split]
+    faces[0] = replace(faces[0], flags=("blur", "several"))
+    mattes[0] = replace(mattes[0], flags=("small",))
+    rejected, removed = [], []
+    if rejects:
+        lost = photo("f" * 16, "cool", f"cool/lost{EVIL}.png")
+        manifest.append(lost)
+        faces.append(Crop(lost.id, lost.label, kept=False, reason="no face found"))
+        rejected = [
+            Rejected(f"cool/bad {n}.png", "cool", "empty file", "urls", licence="", page="")
+            for n in range(25)
+        ]
+        reasons = [f"its person is in the pool: {n}" for n in range(2)]
+        removed = [Removed(f"{10:016x}", reason) for reason in reasons]
+    MANIFEST.write(at.raw, manifest)
+    REJECTED.write(at.raw, rejected)
+    FACES.write(at.faces, faces)
+    MATTES.write(at.mattes, mattes)
+    SPLITS.write(at.splits, split)
+    REMOVED.write(at.splits, removed)
+    pairs = [(f"{0:016x}", f"{2:016x}"), (f"{1:016x}", f"{4:016x}")]  # of one label, of two
+    found = [Duplicate(a, b, view="photo", mirrored=False, similarity=1.0) for a, b in pairs]
+    DUPLICATES.write(at.splits, found)
+    doubted = Suspect(f"{3:016x}", "warm", "cool", p_label=0.1, p_likely=0.9, suspect=True)
+    SUSPECTS.write(at.suspects, [doubted])
+
+
+def write_shards(at, split):
     for part, copies in (("train", 2), ("test", 1), ("wild", 1)):
-        ids = [row["id"] for row in split if row["part"] == part] * copies
-        folder = data / "shards/t" / part
+        ids = [row.id for row in split if row.part == part] * copies
+        folder = at.shards / part
         folder.mkdir(parents=True)
         shards.create(folder, (len(ids), 16, 16, 3))
         np.save(folder / "labels.npy", np.arange(len(ids)) % 2)
         rows = "".join(f"{id},{n // PARTS[part]}\n" for n, id in enumerate(ids))
         (folder / "index.csv").write_text("id,copy\n" + rows)
-    maps = [row for row in predictions if row["part"] != "val"][:-1]  # the last one has none
-    for row in maps:
-        write_png(explained / f"{row['id']}.png", np.full((16, 16), 128, np.uint8))
-    table = pd.DataFrame(maps, columns=["id", "part", "label", "predicted", "confidence"])
-    kinds = np.where(table["label"] == table["predicted"], "right", "wrong")
-    write_table(explained / "maps.csv", table.assign(inside=0.75, area=0.5, kind=kinds))
 
-    epochs = [{"epoch": e, "time_ms": 1, "loss": 1 - e / 4, "accuracy": 0.5 + e / 8,
-               "val_loss": 1.2 - e / 4, "val_accuracy": 0.5} for e in range(3)]  # fmt: skip
-    regression = kind == "regression"
-    if regression:
-        for row in epochs:
-            row |= {"mae": 20 - row.pop("accuracy"), "val_mae": 30 - row.pop("val_accuracy")}
-    good = {"trial": 0, "status": "COMPLETED", "hyperparameters": {"filters": "8-16", "rate": 0.01},
-            "score": 0.7, "best_epoch": 2, "seconds": 3.0, "parameters": 1234, "epochs": epochs,
-            "error": "", "started_ms": 0, "ended_ms": 3000}  # fmt: skip
-    bad = good | {"trial": 1, "status": "FAILED", "score": None, "best_epoch": None, "epochs": [],
-                  "parameters": None,
-                  "error": f"Traceback\n  line 1\nModelTooLarge: {EVIL}\n"}  # fmt: skip
-    trials = [good, bad] if failed_trial else [good]
-    content = {
-        "search_id": "abc123",
-        "objective": "val_loss",
-        "best": 0,
-        "params": {},
-        "trials": trials,
-    }
-    write_json(search / "trials.json", content)
 
-    bounds = {name: [0.15, 0.85] for name in ("accuracy", "balanced_accuracy", "ece")}
-    exam = {"n": 4, "groups": 3, "accuracy": 0.5, "accuracy_low": 0.15, "accuracy_high": 0.85,
-            "baseline_accuracy": 0.5, "balanced_accuracy": 0.5, "macro_f1": 0.33, "log_loss": 1.2,
-            "brier": 0.3, "ece": 0.4, "intervals": bounds,
-            "per_class": {"cool": {"precision": None, "recall": 0.0, "f1": 0.0, "support": 2},
-                          "warm": {"precision": 0.5, "recall": 1.0, "f1": 0.67, "support": 2}},
-            "confusion": [[0, 2], [0, 2]], "note": None,
-            "reliability": [{"confidence": None, "accuracy": None, "n": 0},
-                            {"confidence": 0.9, "accuracy": 0.5, "n": 4}],
-            "coverage": [{"threshold": 0.9, "coverage": 1.0, "accuracy": 0.5, "n": 4}],
-            "unsure": {"threshold": 0.95, "coverage": 0.0, "accuracy": None, "low": None,
-                       "high": None, "n": 0},
-            "slices": [slice_("flags", EVIL, -0.4, -0.6, -0.1), slice_("faces", "2", 0, -1, 1)],
-            "explanations": {"n": 3, "inside": 0.75, "inside_low": 0.6, "inside_high": 0.9,
-                             "area": 0.5}}  # fmt: skip
-    if regression:
-        exam |= {"mae": 12.5, "qwk": 0.25, "group_error": 0.5,
-                 "intervals": bounds | {"mae": [10, 15]}}  # fmt: skip
-    nothing = {k: None for k in exam} | {"n": 0, "groups": 0, "note": "this part has no pictures"}
-    exams = {"val": exam, "test": exam, "wild": exam if wild else nothing}
-    fitted = {"kind": kind, "sigma": 7.9, "bins": {}, "note": None} if regression else {
-        "kind": kind, "temperature": 1.31, "note": None,
-        "before": {"ece": 0.2, "log_loss": 0.9}, "after": {"ece": 0.123, "log_loss": 0.8},
-    }  # fmt: skip
-    evaluation = {"classes": TITLES, "kind": kind, "ordered": regression, "calibration": fitted}
-    write_json(evaluated / "evaluation.json", evaluation | {"parts": exams})
+def epochs(numbers):
+    losses = [{"loss": 1 - e / 4, "val_loss": 1.2 - e / 4} for e in range(3)]
+    accuracy = [0.5 + e / 8 for e in range(3)]
+    if numbers:
+        return [epoch(e, **losses[e], mae=20 - accuracy[e], val_mae=30 - 0.5) for e in range(3)]
+    return [epoch(e, **losses[e], accuracy=accuracy[e], val_accuracy=0.5) for e in range(3)]
 
-    simple = {"name": "majority", "kind": "majority", "about": EVIL, "seconds": 0.01,
-              "parameters": None, "weights": "none", "hyperparameters": {}, "epochs": [],
-              "started_ms": 0, "ended_ms": 1}  # fmt: skip
-    old = simple | {"name": "tone_vgg", "kind": "network", "weights": "ImageNet",
-                    "parameters": 14_000_000, "seconds": 77.4, "epochs": epochs}  # fmt: skip
-    write_json(baseline / "baselines.json", [simple, old])
-    said = [{"model": model, "part": row["part"], "label": row["label"], "predicted": "warm"}
-            for model in ("majority", "tone_vgg") for row in predictions]  # fmt: skip
-    write_table(baseline / "predictions.csv", pd.DataFrame(said))
 
-    systems = [("majority", "majority", 0.5), ("tone_vgg", "network", 0.625),
-               ("search", "search winner", 0.5)]  # fmt: skip
-    systems += [("champion", "champion", 0.5)] if champion else []
-    write_table(promote / "leaderboard.csv", pd.DataFrame([leader(*row, wild) for row in systems]))
-    gate = {"gate": "calibration", "passed": True, "value": 0.4, "limit": 0.5, "low": None,
-            "high": None, "about": "expected calibration error 0.4 on test"}  # fmt: skip
-    lost = gate | {"gate": f"beats tone_vgg{EVIL}", "passed": False, "value": -0.125, "limit": 0,
-                   "low": -0.3, "high": 0.1, "about": f"it loses{EVIL}"}  # fmt: skip
-    unjudged = gate | {"gate": "slices", "value": None, "about": "no slice is large enough"}
-    decision = {"decision": "champion" if champion else "challenger",
-                "reason": "there was no champion yet" if champion else "one gate is closed",
-                "gates": [gate, unjudged] if champion else [gate, lost, unjudged],
-                "candidate": {"test": {"balanced_accuracy": 0.5}}, "champion": None}  # fmt: skip
-    write_json(promote / "promotion.json", decision)
-    event = {"time": "2026-11-23T07:18:09+00:00", "event": decision["decision"],
-             "network": "abcdef012345", "data": {"data/shards/t/train": "0123456789abcdef"},
-             "reason": EVIL}  # fmt: skip
-    write_json(promote / "history.json", [event])
-    haar = {
-        "name": "haar",
-        "file": None,
-        "sha256": None,
-        "from": "opencv wheel",
-        "note": "no yunet",
-    }
-    none = {"name": "grabcut", "file": None, "sha256": None, "from": "built in", "note": None}
-    write_json(weights / "weights.json", {"detector": haar, "segmenter": none})
+def write_search(at, failed_trial, numbers):
+    good = attempt(
+        0,
+        epochs(numbers),
+        hyperparameters={"filters": "8-16", "rate": 0.01},
+        score=0.7,
+        best_epoch=2,
+        seconds=3.0,
+        parameters=1234,
+    )
+    bad = replace(
+        good,
+        trial=1,
+        status="FAILED",
+        score=None,
+        best_epoch=None,
+        epochs=(),
+        parameters=None,
+        error=f"Traceback\n  line 1\nModelTooLarge: {EVIL}\n",
+    )
+    found = Trials(
+        search_id="abc123",
+        kind="regression" if numbers else "classification",
+        objective=Objective.VAL_LOSS,
+        params={},
+        data=(),
+        winner=0,
+        stopped=False,
+        trials=(good, bad) if failed_trial else (good,),
+        earlier=(),
+    )
+    TRIALS.write(at.search, found)
+
+
+def write_evaluation(at, split, wild, numbers):
+    asked = [row for row in split if row.part != "train"]
+    predictions = [
+        Prediction(
+            row.id,
+            part=row.part,
+            label=row.label,
+            predicted="warm",  # so every cool photo is a mistake
+            confidence=0.9,
+            answer="unsure",
+            group=row.group,
+            value=10.0 * k if numbers else None,
+            predicted_value=10.0 if numbers else None,
+            probabilities={"cool": 0.1, "warm": 0.9},
+        )
+        for k, row in enumerate(asked)
+    ]
+    PREDICTIONS.write(at.evaluate, predictions)
+    explained = [p for p in predictions if p.part != "val"][:-1]  # the last one has no map
+    at.explanations.mkdir()
+    for p in explained:
+        write_png(at.explanations / f"{p.id}.png", np.full((16, 16), 128, np.uint8))
+    rows = [
+        Explained(
+            *(p.id, p.part, p.label, p.predicted, p.confidence),
+            inside=0.75,
+            area=0.5,
+            kind="right" if p.label == p.predicted else "wrong",
+        )
+        for p in explained
+    ]
+    MAPS.write(at.explanations, rows)
+    kind = "regression" if numbers else "classification"
+    judged = judged_exam(numbers)
+    nothing = exam(0, note="this part has no pictures")
+    fitted = CalibrationReport(
+        kind,
+        temperature=1.31,
+        before=CalibrationEffect(log_loss=0.9, ece=0.2),
+        after=CalibrationEffect(log_loss=0.8, ece=0.123),
+    )
+    evaluation = Evaluation(
+        classes=TITLES,
+        kind=kind,
+        ordered=numbers,
+        calibration=CalibrationReport(kind, sigma=7.9) if numbers else fitted,
+        parts={"val": judged, "test": judged, "wild": judged if wild else nothing},
+    )
+    EVALUATION.write(at.evaluate, evaluation)
+    return predictions
+
+
+def judged_exam(numbers):
+    bounds = dict.fromkeys(("accuracy", "balanced_accuracy", "ece"), (0.15, 0.85))
+    more = {}
+    if numbers:
+        bounds["mae"] = (10.0, 15.0)
+        more = {"mae": 12.5, "qwk": 0.25, "group_error": 0.5}
+    return exam(
+        4,
+        groups=3,
+        accuracy=0.5,
+        accuracy_low=0.15,
+        accuracy_high=0.85,
+        baseline_accuracy=0.5,
+        balanced_accuracy=0.5,
+        macro_f1=0.33,
+        log_loss=1.2,
+        brier=0.3,
+        ece=0.4,
+        intervals=bounds,
+        per_class={
+            "cool": ClassScores(precision=None, recall=0.0, f1=0.0, support=2),
+            "warm": ClassScores(precision=0.5, recall=1.0, f1=0.67, support=2),
+        },
+        confusion=[[0, 2], [0, 2]],
+        reliability=[ReliabilityBin(confidence=0.9, accuracy=0.5, n=4)],
+        coverage=[Coverage(threshold=0.9, coverage=1.0, accuracy=0.5, n=4)],
+        unsure=Coverage(threshold=0.95, coverage=0.0, accuracy=None, n=0),
+        slices=[slice_("flags", EVIL, -0.4, -0.6, -0.1), slice_("faces", "2", 0, -1, 1)],
+        explanations=OnPerson(n=3, inside=0.75, inside_low=0.6, inside_high=0.9, area=0.5),
+        **more,
+    )
 
 
 def slice_(column, value, gap, low, high):
-    return {"column": column, "value": value, "n": 2, "groups": 2, "accuracy": 0.5, "low": 0.1,
-            "high": 0.9, "gap": gap, "gap_low": low, "gap_high": high}  # fmt: skip
+    ends = {"gap": gap, "gap_low": low, "gap_high": high}
+    return Slice(column, value, n=2, groups=2, accuracy=0.5, low=0.1, high=0.9, **ends)
+
+
+def write_baselines(at, predictions):
+    simple = Baseline(
+        name="majority",
+        kind="majority",
+        about=EVIL,
+        seconds=0.01,
+        parameters=None,
+        weights="none",
+        hyperparameters={},
+        epochs=(),
+        started_ms=0,
+        ended_ms=1,
+        error=None,
+    )
+    old = replace(
+        simple,
+        name="tone_vgg",
+        kind="network",
+        weights="ImageNet",
+        parameters=14_000_000,
+        seconds=77.4,
+        epochs=tuple(epochs(numbers=False)),
+    )
+    BASELINES.write(at.baseline, [simple, old])
+    said = [
+        BaselinePrediction(model, p.id, p.part, p.label, "warm", {})
+        for model in ("majority", "tone_vgg")
+        for p in predictions
+    ]
+    BASELINE_PREDICTIONS.write(at.baseline, said)
+
+
+def write_promotion(at, wild, champion):
+    systems = [("majority", "majority", 0.5), ("tone_vgg", "network", 0.625)]
+    systems += [("search", "search winner", 0.5)] + [("champion", "champion", 0.5)] * champion
+    LEADERBOARD.write(at.promote, [leader(*row, wild) for row in systems])
+    first = gate(
+        gate="calibration", value=0.4, limit=0.5, about="expected calibration error 0.4 on test"
+    )
+    lost = gate(
+        gate=f"beats tone_vgg{EVIL}",
+        passed=False,
+        value=-0.125,
+        limit=0.0,
+        low=-0.3,
+        high=0.1,
+        about=f"it loses{EVIL}",
+    )
+    unjudged = gate(gate="slices", value=None, about="no slice is large enough")
+    if champion:
+        decided = replace(
+            decision(first, unjudged, decision="champion"), reason="there was no champion yet"
+        )
+    else:
+        decided = replace(decision(first, lost, unjudged), reason="one gate is closed")
+    PROMOTION.write(at.promote, decided)
+    event = Event(
+        time="2026-11-23T07:18:09+00:00",
+        event=decided.decision,
+        network="abcdef012345",
+        data={"data/shards/t/train": "0123456789abcdef"},
+        reason=EVIL,
+    )
+    HISTORY.write(at.promote, [event])
 
 
 def leader(system, kind, score, wild):
-    row = {"system": system, "kind": kind, "weights": "from scratch", "parameters": 7,
-           "seconds": 1.5, "val_balanced_accuracy": score}  # fmt: skip
-    for part in ("test", "wild"):
-        there = wild or part != "wild"
-        row[f"{part}_n"] = 4 if there else 0
-        for metric in ("accuracy", "balanced_accuracy"):
-            row[f"{part}_{metric}"] = score if there else ""
-            row[f"{part}_{metric}_low"] = score - 0.25 if there else ""
-            row[f"{part}_{metric}_high"] = score + 0.25 if there else ""
-    return row
+    figures = {"parameters": 7, "seconds": 1.5, "val_balanced_accuracy": score}
+    for part in ("test", "wild") if wild else ("test",):
+        figures[f"{part}_n"] = 4
+        for metric in (f"{part}_accuracy", f"{part}_balanced_accuracy"):
+            figures |= {
+                metric: score,
+                f"{metric}_low": score - 0.25,
+                f"{metric}_high": score + 0.25,
+            }
+    return standing(system, kind, **({} if wild else {"wild_n": 0}) | figures)
 
 
-def write_json(path, content):
-    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-
-def build(data, **kinds):
-    write_task(data, **kinds)
-    return read_facts(data, "t", SimpleNamespace(title=f"Tone {EVIL}", classes=TITLES))
+def build(root, **kinds):
+    return read_chapter(write_task(root, **kinds), f"Tone {EVIL}", TITLES)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    data = tmp_path_factory.mktemp("data")
-    build(data)
-    return data
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("root")
 
 
 @pytest.fixture(scope="module")
-def facts(data):
-    return read_facts(data, "t", SimpleNamespace(title=f"Tone {EVIL}", classes=TITLES))
+def chapter(root):
+    return build(root)
 
 
 @pytest.fixture(scope="module")
-def page(data, facts):
-    out = data / "report/t"
+def page(root, chapter):
+    out = Folders("t", root).report
     out.mkdir(parents=True)
-    (out / "section.html").write_text(section(facts), encoding="utf-8")
-    (out / "overview.html").write_text(overview(facts), encoding="utf-8")
-    findings = data / "findings"
-    findings.mkdir()
-    write_json(findings / "leak.json", finding())
-    titles = {"t": f"Tone {EVIL}", "later": "Later"}
-    return index(data / "report", titles, findings)
+    (out / "section.html").write_text(section(chapter), encoding="utf-8")
+    (out / "overview.html").write_text(overview(chapter), encoding="utf-8")
+    finding_file("leak", "t").write(findings_folder(root), finding())
+    return index({"t": f"Tone {EVIL}", "later": "Later"}, root)
 
 
 def finding():
-    bars = [{"label": f"honest {EVIL}", "value": 0.5, "low": 0.4, "high": 0.6, "chance": 0.25}]
-    return {"name": "leak", "title": EVIL, "task": "t", "question": EVIL, "conclusion": EVIL,
-            "columns": ["order", EVIL], "rows": [[EVIL, 0.12345], ["b", None]],
-            "figure": {"bars": bars}, "command": f"python -m {EVIL}", "seconds": 3.0}  # fmt: skip
+    return Finding(
+        name="leak",
+        title=EVIL,
+        task="t",
+        question=EVIL,
+        conclusion=EVIL,
+        columns=["order", EVIL],
+        rows=[[EVIL, 0.12345], ["b", None]],
+        figure=Figure(bars=[Bar(f"honest {EVIL}", 0.5, low=0.4, high=0.6, chance=0.25)]),
+        command=f"python -m {EVIL}",
+        seconds=3.0,
+    )
 
 
 class Tags(HTMLParser):
@@ -317,107 +465,109 @@ def test_links_within_the_page_lead_somewhere(page):
             assert attrs["href"][1:] in ids
 
 
-def test_it_says_what_happened_to_every_photo(facts):
-    assert dict(facts["funnel"]["steps"]) == {
+def test_it_says_what_happened_to_every_photo(chapter):
+    assert chapter.funnel.steps == {
         "Photos in": 42,
         "Readable, unique": 17,
         "Face found": 16,
         "Cut out": 16,
     }
-    assert facts["funnel"]["used"] == 16
-    flagged = {row["flag"]: (row["step"], len(row["pictures"])) for row in facts["flagged"]}
+    assert chapter.funnel.used == 16
+    flagged = {sheet.row.flag: (sheet.row.step, len(sheet.pictures)) for sheet in chapter.flagged}
     assert flagged == {"blur": ("faces", 1), "several": ("faces", 1), "small": ("mattes", 1)}
-    aside = {(row["step"], row["reason"]): row for row in facts["aside"]}
-    assert aside["collect", "empty file"]["count"] == 25
-    assert len(aside["collect", "empty file"]["names"]) == 20
-    assert aside["extract", "no face found"]["names"] == [
-        {"name": f"cool/lost{EVIL}.png", "reason": "no face found"}
+    aside = {(row.step, row.reason): row for row in chapter.aside}
+    assert aside["collect", "empty file"].count == 25
+    assert len(aside["collect", "empty file"].names) == 20
+    assert aside["extract", "no face found"].names == [
+        Dropped(f"cool/lost{EVIL}.png", "no face found")
     ]
-    assert aside["split", "its person is in the pool"]["count"] == 2  # whatever stands behind ":"
-    assert facts["counts"] == {"cool": [3, 1, 2, 2], "warm": [3, 1, 2, 2]}
-    assert "and 5 more" in text(section(facts))
+    assert aside["split", "its person is in the pool"].count == 2  # whatever comes after ":"
+    assert chapter.counts == {"cool": [3, 1, 2, 2], "warm": [3, 1, 2, 2]}
+    assert "and 5 more" in text(section(chapter))
 
 
-def test_it_shows_search_promotion_and_tools(facts):
-    said = text(section(facts))
+def test_it_shows_search_promotion_and_tools(chapter):
+    said = text(section(chapter))
     for piece in ("champion", "There was no champion yet.", "abc123", "1,234", "haar", "no yunet"):
         assert piece in said
     assert "ModelTooLarge" in said and "Traceback" not in said
 
 
-def test_it_says_that_chance_does_as_well(facts):
-    assert "knows nothing about a face that it has never seen" in text(section(facts))
-    assert "within the noise of always naming the most frequent class (50%)" in text(section(facts))
+def test_it_says_that_chance_does_as_well(chapter):
+    said = text(section(chapter))
+    assert "knows nothing about a face that it has never seen" in said
+    assert "within the noise of always naming the most frequent class (50%)" in said
 
 
-def test_mistakes_are_the_wrong_answers(facts):
-    wrong, right = facts["answers"]["test"]["wrong"], facts["answers"]["test"]["right"]
-    assert wrong["count"] == right["count"] == 2
-    assert {(m["label"], m["predicted"]) for m in wrong["pictures"]} == {("cool", "warm")}
-    assert {(m["label"], m["predicted"]) for m in right["pictures"]} == {("warm", "warm")}
-    assert [m["confidence"] for m in wrong["pictures"]] == [0.9, 0.9]
-    assert all(m["map"] and m["inside"] == 0.75 for m in wrong["pictures"])
-    assert facts["answers"]["wild"]["right"]["pictures"][-1]["map"] is None  # it has no map
+def test_mistakes_are_the_wrong_answers(chapter):
+    wrong, right = chapter.answers["test"].wrong, chapter.answers["test"].right
+    assert wrong.count == right.count == 2
+    shown = [(one.prediction.label, one.prediction.predicted) for one in wrong.pictures]
+    assert set(shown) == {("cool", "warm")}
+    shown = [(one.prediction.label, one.prediction.predicted) for one in right.pictures]
+    assert set(shown) == {("warm", "warm")}
+    assert [one.prediction.confidence for one in wrong.pictures] == [0.9, 0.9]
+    assert all(one.map and one.inside == 0.75 for one in wrong.pictures)
+    assert chapter.answers["wild"].right.pictures[-1].map is None  # it has no map
 
 
-def test_the_surest_answers_come_first(data):
-    said = pd.read_csv(data / "evaluate/t/predictions.csv", dtype=str, keep_default_na=False)
-    said["confidence"] = [0.5 + n / 100 for n in range(len(said))]
-    for sheet in answers(data, "t", "test", said).values():
-        sure = [one["confidence"] for one in sheet["pictures"]]
+def test_the_surest_answers_come_first(root, chapter):
+    at = Folders("t", root)
+    said = [
+        replace(p, confidence=0.5 + n / 100) for n, p in enumerate(PREDICTIONS.read(at.evaluate))
+    ]
+    shown = answers(at, "test", said)
+    for sheet in (shown.wrong, shown.right):
+        sure = [one.prediction.confidence for one in sheet.pictures]
         assert sure == sorted(sure, reverse=True) and len(sure) == 2
 
 
 def test_it_doubts_the_number_where_nobody_knows_who_is_on_the_photos(tmp_path):
-    write_task(tmp_path)
-    splits = tmp_path / "splits/t/splits.csv"
-    table = pd.read_csv(splits, dtype=str)
-    table.loc[table["part"] == "test", "person"] = ""
-    write_table(splits, table)
-    params = SimpleNamespace(title="Tone", classes=TITLES)
-    assert "Who is on the test photos is not known" in text(
-        section(read_facts(tmp_path, "t", params))
-    )
+    at = write_task(tmp_path)
+    rows = SPLITS.read(at.splits)
+    SPLITS.write(at.splits, [replace(r, person="") if r.part == "test" else r for r in rows])
+    said = text(section(read_chapter(at, "Tone", TITLES)))
+    assert "Who is on the test photos is not known" in said
 
 
-def test_it_shows_what_simpler_systems_reach(facts):
-    said = text(section(facts))
+def test_it_shows_what_simpler_systems_reach(chapter):
+    said = text(section(chapter))
     assert "It does not beat every simpler system: tone_vgg (62%), majority (50%)" in said
     assert "ImageNet" in said and "14,000,000" in said and "77 s" in said
-    assert [row["val_accuracy"] for row in facts["baselines"]] == [0.5, 0.5]
+    assert [row.val_accuracy for row in chapter.baselines] == [0.5, 0.5]
 
 
-def test_gates_history_calibration_and_slices(facts):
-    said = text(section(facts))
+def test_gates_history_calibration_and_slices(chapter):
+    said = text(section(chapter))
     assert "1 of 1 gates passed" in said and "not judged" in said
     assert "2026-11-23 07:18" in said and "01234567" in said
     assert "a temperature of 1.31" in said and "from 0.200 to 0.123" in said
     assert "sure enough (95%) of no photo" in said
-    assert [row["judged"] for row in facts["slices"]["test"]] == ["worse", ""]
+    assert [row.judged for row in chapter.slices["test"]] == ["worse", ""]
     assert "75% of what the answer rests on lies on the person" in said
     assert "on 4 photos of 3 groups" in said
 
 
 def test_a_challenger_and_no_champion(tmp_path):
-    facts = build(tmp_path, champion=False)
-    said = text(section(facts) + overview(facts))
+    chapter = build(tmp_path, champion=False)
+    said = text(section(chapter) + overview(chapter))
     assert "Not promoted, there is no champion: it did not pass &#34;beats tone_vgg" in said
     assert "1 of 2 gates passed" in said and "−0.125" in said
-    assert [row["kind"] for row in facts["systems"]] == ["majority", "network", "search winner"]
+    kinds = [system.standing.kind for system in chapter.systems]
+    assert kinds == ["majority", "network", "search winner"]
 
 
 def test_a_task_that_names_numbers(tmp_path):
-    facts = build(tmp_path, kind="regression", wild=False)
-    said = text(section(facts) + overview(facts))
+    chapter = build(tmp_path, numbers=True, wild=False)
+    said = text(section(chapter) + overview(chapter))
     assert "Mean absolute error by epoch" in said and "Quadratic-weighted kappa" in said
     assert "standard deviation of 7.9" in said and "±12.5" in said
     # test: true 20, 30, 40, 50, said 10, so 10 to 40 too little; the median is 35
-    assert facts["exams"]["test"]["mae_baseline"] == 10
-    rows = {
-        row["name"]: (row["n"], row["mae"], row["bias"]) for row in facts["numbers"]["test"]["rows"]
-    }
+    said_of = PREDICTIONS.read(Folders("t", tmp_path).evaluate)
+    assert median_error(said_of, "test") == 10 and chapter.headlines["test"].chance == "10.0"
+    rows = {row.name: (row.n, row.mae, row.bias) for row in chapter.numbers["test"].rows}
     assert rows == {"cool": (2, 20, -20), "warm": (2, 30, -30)}
-    assert facts["numbers"]["wild"] is None
+    assert chapter.numbers["wild"] is None
     assert "20, called 10.0" in said
 
 
@@ -426,9 +576,9 @@ def test_a_task_without_a_section_is_named(page):
 
 
 def test_no_wild_photos_no_rejects_one_trial(tmp_path):
-    facts = build(tmp_path, wild=False, rejects=False, failed_trial=False)
-    said = text(section(facts) + overview(facts))
+    chapter = build(tmp_path, wild=False, rejects=False, failed_trial=False)
+    said = text(section(chapter) + overview(chapter))
     assert "There are no wild photos" in said
     assert "No photo was set aside" in said
     assert "tried 1 network in" in said
-    assert "no photos" in text(overview(facts))
+    assert "no photos" in text(overview(chapter))

@@ -1,24 +1,35 @@
 import pytest
 
-from stages.report.verdict import level, verdict
+from stages.report.promotion import systems
+from stages.report.result import result
+from stages.report.verdict import verdict
+from tests.report.made import decision, exam, gate, standing
 
 
-def exam(n, accuracy, low, high, baseline):
-    return {"n": n, "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high,
-            "baseline_accuracy": baseline}  # fmt: skip
+def shares(n, accuracy, low, high, baseline):
+    return result(
+        exam(
+            n,
+            accuracy=accuracy,
+            baseline_accuracy=baseline,
+            intervals={"accuracy": (low, high)},
+        )
+    )
 
 
-GOOD = exam(40, 0.8, 0.65, 0.9, 0.5)
-NOISE = exam(10, 0.6, 0.31, 0.83, 0.5)
-BAD = exam(40, 0.2, 0.1, 0.35, 0.5)
-NONE = exam(0, None, None, None, None)
+GOOD = shares(40, 0.8, 0.65, 0.9, 0.5)
+NOISE = shares(10, 0.6, 0.31, 0.83, 0.5)
+BAD = shares(40, 0.2, 0.1, 0.35, 0.5)
+NONE = result(exam(0))
 
 
-@pytest.mark.parametrize(
-    ("numbers", "expected"), [(GOOD, "good"), (NOISE, "noise"), (BAD, "bad"), (NONE, "unknown")]
-)
+@pytest.mark.parametrize(("numbers", "expected"), [(GOOD, "good"), (NOISE, "noise"), (BAD, "bad")])
 def test_level(numbers, expected):
-    assert level(numbers) == expected
+    assert numbers.first.level == expected
+
+
+def test_without_photos_nothing_is_judged():
+    assert NONE.first is None and NONE.shown == []
 
 
 def test_sentences_follow_the_numbers():
@@ -55,7 +66,7 @@ def test_unknown_people_may_be_on_both_sides():
 
 
 def number(n, mae, low, high, baseline):
-    return {"n": n, "mae": mae, "intervals": {"mae": [low, high]}, "mae_baseline": baseline}
+    return result(exam(n, mae=mae, intervals={"mae": (low, high)}), baseline)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +74,7 @@ def number(n, mae, low, high, baseline):
     [((4, 5, 4, 6, 9), "good"), ((4, 8, 6, 10, 9), "noise"), ((4, 12, 10, 14, 9), "bad")],
 )
 def test_less_error_is_better(numbers, expected):
-    assert level(number(*numbers)) == expected
+    assert number(*numbers).first.level == expected
 
 
 def test_sentences_about_errors():
@@ -75,21 +86,21 @@ def test_sentences_about_errors():
 
 
 def system(name, kind, score):
-    return {"system": name, "kind": kind, "test": {"balanced_accuracy": score}}
+    ends = {f"test_balanced_accuracy{end}": score for end in ("", "_low", "_high")}
+    return standing(name, kind, **ends)
 
 
 def test_simpler_systems_that_are_as_good_are_named():
     rows = [system("hog", "classical", 0.7), system("vgg", "network", 0.6)]
     rows += [system("new", "search winner", 0.6), system("old", "champion", 0.9)]
-    said = verdict(GOOD, GOOD, systems=rows)[-1]
+    said = verdict(GOOD, GOOD, systems=systems(rows))[-1]
     assert said.startswith("It does not beat every simpler system: hog (70%), vgg (60%) against")
-    rows[2]["test"]["balanced_accuracy"] = 0.71
-    assert verdict(GOOD, GOOD, systems=rows)[-1].endswith("the best is hog (70%).")
+    rows[2] = system("new", "search winner", 0.71)
+    assert verdict(GOOD, GOOD, systems=systems(rows))[-1].endswith("the best is hog (70%).")
 
 
 def test_a_closed_gate_is_named():
-    gates = [{"gate": "wild", "passed": False}, {"gate": "slices", "passed": True}]
-    closed = {"decision": "challenger", "gates": gates}
+    closed = decision(gate(gate="wild", passed=False), gate(gate="slices"))
     said = 'Not promoted, there is no champion: it did not pass "wild".'
     assert verdict(GOOD, GOOD, promotion=closed)[-1] == said
     assert "the champion stays" in verdict(GOOD, GOOD, promotion=closed, champion=True)[-1]
