@@ -56,11 +56,6 @@ class Folders:
         return self.data("evaluate")
 
     @property
-    def explanations(self) -> Path:
-        """Occlusion maps, see `stages.records.evaluation.Explained`."""
-        return self.evaluate / "explanations"
-
-    @property
     def promote(self) -> Path:
         return self.data("promote")
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stages.common.images import read_png
-from stages.records.evaluation import MAPS
+from stages.records.evaluation import MAPS, map_picture
 from stages.records.folders import Folders, picture
 from stages.records.predictions import Prediction
 from stages.records.shards import Shards
@@ -66,8 +66,8 @@ class _Maps:
     """The occlusion maps of one part, over the pictures as the network saw them."""
 
     def __init__(self, at: Folders, part: str) -> None:
-        self._folder = at.explanations
-        self.inside = {row.id: row.inside for row in MAPS.read(self._folder) if row.part == part}
+        self._folder = at.evaluate
+        self.inside = {row.id: row.inside for row in MAPS.read(at.evaluate) if row.part == part}
         self._shards = Shards(at.shards / part)
         self._rows = {id: row for row, id in enumerate(self._shards.index()["id"])}
 
@@ -75,7 +75,7 @@ class _Maps:
         if id not in self.inside:
             return None
         seen = self._shards.read(np.array([self._rows[id]]))[0]
-        return data_uri(overlay(seen, read_png(self._folder / f"{id}.png")), SIDE)
+        return data_uri(overlay(seen, read_png(map_picture(self._folder, id))), SIDE)
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:

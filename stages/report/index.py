@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from stages.common.door import enter
 from stages.common.files import new_file
+from stages.params.merge import load
 from stages.records.findings import read_findings
 from stages.records.folders import Folders
-from stages.params.merge import load
 from stages.report.findings import shown
 from stages.report.render import render
 

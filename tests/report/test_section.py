@@ -24,6 +24,7 @@ from stages.records.evaluation import (
     OnPerson,
     ReliabilityBin,
     Slice,
+    map_picture,
 )
 from stages.records.faces import FACES, Crop
 from stages.records.findings import Bar, Figure, Finding, finding_file, findings_folder
@@ -212,9 +213,9 @@ def write_evaluation(at, split, wild, numbers):
     ]
     PREDICTIONS.write(at.evaluate, predictions)
     explained = [p for p in predictions if p.part != "val"][:-1]  # the last one has no map
-    at.explanations.mkdir()
+    map_picture(at.evaluate, "").parent.mkdir()
     for p in explained:
-        write_png(at.explanations / f"{p.id}.png", np.full((16, 16), 128, np.uint8))
+        write_png(map_picture(at.evaluate, p.id), np.full((16, 16), 128, np.uint8))
     rows = [
         Explained(
             *(p.id, p.part, p.label, p.predicted, p.confidence),
@@ -224,7 +225,7 @@ def write_evaluation(at, split, wild, numbers):
         )
         for p in explained
     ]
-    MAPS.write(at.explanations, rows)
+    MAPS.write(at.evaluate, rows)
     kind = "regression" if numbers else "classification"
     judged = judged_exam(numbers)
     nothing = exam(0, note="this part has no pictures")
