@@ -1,22 +1,24 @@
 """The experiments on photos so small and plain that their answers are known beforehand."""
 
-import json
+import dataclasses
 import sys
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
+from msgspec.structs import replace
 
-from benchmarks.findings import __main__ as door
-from benchmarks.findings import finding, leak, network, person, variants
-from benchmarks.findings.finding import Score
-from benchmarks.findings.photos import Photos, pictures
+from experiments.findings import __main__ as door
+from experiments.findings import leak, network, outcome, person, variants
+from experiments.findings.outcome import Outcome, Score
+from experiments.findings.photos import Photos, copies
 from stages.augment import augment as room
 from stages.common.errors import UserError
 from stages.common.images import write_png
 from stages.common.metrics import Difference
 from stages.params.merge import load
+from stages.records.findings import Bar, Figure, finding_file, findings_folder, read_findings
+from stages.records.splits import Assignment
 from tests.conftest import REPO
 
 CLASSES = {"red": "Red", "blue": "Blue"}
@@ -52,15 +54,14 @@ def drawn(tmp_path, *, tied: bool = True, persons: int = 20, wild: bool = False)
             if tied:
                 picture[inside > 0] = np.clip(rng.normal(COLOURS[label], 15), 0, 255)
             write_png(tmp_path / f"{id}.png", np.dstack([picture, inside]))
-            rows.append((id, label, f"p{who}", f"{2 * who + 1:016x}", part))
+            rows.append(Assignment(id, label, f"p{who}", f"{2 * who + 1:016x}", part))
     task = load(REPO / "params.yaml").task("tone")
     mild = dict(copies=20, size=16, rotation=10, shift=0.05, shear=0, zoom=0.05)
     mild |= {"background": "keep" if not tied else (127, 127, 127)}
     task = task.model_copy(
         update={"classes": CLASSES, "augment": task.augment.model_copy(update=mild)}
     )
-    table = pd.DataFrame(rows, columns=["id", "label", "person", "group", "part"]).assign(value="")
-    return Photos("colours", task, table, pd.DataFrame(columns=["a", "b"]), tmp_path)
+    return Photos("colours", task, rows, [], tmp_path)
 
 
 def test_only_a_leak_can_know_random_labels(small, tmp_path, monkeypatch):
@@ -79,8 +80,8 @@ def test_only_a_leak_can_know_random_labels(small, tmp_path, monkeypatch):
 
 def test_dealing_pictures_puts_one_photo_on_both_sides_and_dealing_photos_does_not(small, tmp_path):
     photos = drawn(tmp_path)
-    with pictures(photos, photos.of("train", "val"), photos.augment) as made:
-        ids = made.index["id"]
+    with copies(photos, photos.of("train", "val"), photos.augment) as made:
+        ids = made.ids
         sides = {
             what: leak.deal(photos, made, what, np.random.default_rng(0))
             for what in ("pictures", "photos")
@@ -111,14 +112,16 @@ def test_by_person_nobody_is_on_both_sides(tmp_path):
     photos = drawn(tmp_path)
     shared = {}
     for by in person.BY:
-        dealt = person.deal(photos, photos.table, by, seed=1)
+        part = person.deal(photos, by, seed=1)
         sides = [
-            set(photos.table.person[dealt.part.isin(p)]) for p in (("train",), ("val", "test"))
+            {photo.person for photo in photos.assigned if part[photo.id] in parts}
+            for parts in (("train",), ("val", "test"))
         ]
         shared[by] = sides[0] & sides[1]
     assert shared["by photo"] and not shared["by person"]
     with pytest.raises(UserError, match="nobody is known"):
-        person.person(Photos(**vars(photos) | {"table": photos.table.assign(person="")}))
+        nobody = [replace(photo, person="") for photo in photos.assigned]
+        person.person(dataclasses.replace(photos, assigned=nobody))
 
 
 @pytest.mark.parametrize(
@@ -129,38 +132,39 @@ def test_by_person_nobody_is_on_both_sides(tmp_path):
         (0.80, 0.85, 0.90, "80% of the way"),
     ],
 )
-def test_a_score_is_told_as_plainly_as_it_is(low, value, high, words):
-    assert words in finding.against_guessing(Score("n", "e", 1, value, low, high, [value], 0.25))
+def test_a_score_is_described_as_it_is(low, value, high, words):
+    assert words in outcome.against_guessing(Score("n", "e", 1, value, low, high, [value], 0.25))
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [(0.1, 0.3, "a gain"), (-0.3, -0.1, "a loss"), (-0.1, 0.1, "not surely different")],
 )
-def test_a_difference_is_told_no_surer_than_it_is(low, high, words):
+def test_a_difference_is_no_surer_in_words_than_it_is(low, high, words):
     difference = Difference(value=(low + high) / 2, low=low, high=high, p=0.5)
-    assert words in finding.told(difference, "wild")
+    assert words in outcome.in_words(difference, "wild")
 
 
 def test_two_scores_of_different_pictures_are_apart_only_beyond_both_their_errors():
     a, b = (Score("n", "e", 1, v, v - 0.3, v + 0.4, [v], 0.25) for v in (0.9, 0.4))
-    assert finding.apart(a, b) == pytest.approx((0.5, 0.0, 1.0))  # 0.3 and 0.4 at right angles
+    assert outcome.apart(a, b) == pytest.approx((0.5, 0.0, 1.0))  # 0.3 and 0.4 at right angles
 
 
-def test_what_is_saved_is_what_the_report_draws(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_what_is_recorded_is_what_the_report_draws(tmp_path):
     scores = [Score("n", "val", 8, 0.5, 0.4, 0.6, [0.5], 0.25)]
-    found = finding.Finding("Title", "Question?", "Answer.", scores)
-    content = finding.save("grey", drawn(tmp_path), found, 1.23)
-    assert json.loads((tmp_path / "reports/findings/grey-colours.json").read_text()) == content
-    assert all(len(row) == len(content["columns"]) for row in content["rows"])
-    bar = {"label": "n: val", "value": 0.5, "low": 0.4, "high": 0.6, "chance": 0.25}
-    assert content["figure"] == {"bars": [bar]}
-    assert content["command"] == "python -m benchmarks.findings grey colours"
-    assert "Answer." in finding.show(content)
+    found = outcome.record(
+        "grey", "colours", Outcome("Title", "Question?", "Answer.", scores), 1.23
+    )
+    finding_file("grey", "colours").write(findings_folder(tmp_path), found)
+    assert (tmp_path / "reports/findings/grey-colours.json").is_file()
+    assert read_findings(tmp_path) == [found]
+    assert all(len(row) == len(found.columns) for row in found.rows)
+    assert found.figure == Figure(bars=[Bar("n: val", 0.5, low=0.4, high=0.6, chance=0.25)])
+    assert found.command == "python -m experiments.findings grey colours"
+    assert "Answer." in outcome.show(found)
 
 
-def test_it_is_asked_of_a_finished_pipeline(tmp_path, monkeypatch):
+def test_it_needs_a_finished_pipeline(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_bytes((REPO / "params.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["findings", "leak", "tone"])

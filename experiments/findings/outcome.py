@@ -1,16 +1,13 @@
-"""What an experiment found: its table, its bars and a sentence made of them."""
+"""What an experiment found: scores and a sentence made of them; and its record for the report."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.findings.network import Answers
-from benchmarks.findings.photos import Photos
-from stages.common.files import new_file
+from experiments.findings.network import Answers
 from stages.common.metrics import Difference, intervals, paired_difference, scores
+from stages.records.findings import COMMAND, Bar, Figure, Finding
 
 COLUMNS = ["network", "asked about", "pictures", "balanced accuracy", "95 % interval", "guessing"]
 
@@ -25,7 +22,7 @@ class Score:
     value: float
     low: float
     high: float
-    seeds: list[float]
+    seeds: Sequence[float]  # the balanced accuracy of each seed
     chance: float
 
     @property
@@ -34,25 +31,33 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Outcome:
     title: str
     question: str
     conclusion: str
-    scores: list[Score]
+    scores: Sequence[Score]
 
 
 def score(network: str, exam: str, answers: Answers) -> Score:
-    """Guessing is one in so many classes, however often each of them occurs."""
+    """Guessing is right once in as many times as there are classes, however frequent each is."""
     seeds = np.unique(answers.seeds)
 
     def of(mask: np.ndarray | slice) -> float:
-        return scores(answers.labels[mask], answers.probabilities[mask])["balanced_accuracy"]
+        value = scores(answers.labels[mask], answers.probabilities[mask])["balanced_accuracy"]
+        assert value is not None  # there are pictures
+        return value
 
     interval = intervals(answers.labels, answers.probabilities, answers.groups)
     low, high = interval["balanced_accuracy"]
     return Score(
-        *(network, exam, len(answers) // len(seeds), of(slice(None)), low, high),
-        *([of(answers.seeds == seed) for seed in seeds], 1 / answers.probabilities.shape[1]),
+        network,
+        exam,
+        pictures=len(answers) // len(seeds),
+        value=of(slice(None)),
+        low=low,
+        high=high,
+        seeds=[of(answers.seeds == seed) for seed in seeds],
+        chance=1 / answers.probabilities.shape[1],
     )
 
 
@@ -62,7 +67,7 @@ def gain(new: Answers, old: Answers) -> Difference:
 
 
 def apart(a: Score, b: Score) -> tuple[float, float, float]:
-    """`a` minus `b`, asked about different pictures, and its 95 % interval.
+    """`a` minus `b`, on different pictures, and its 95 % interval.
 
     From the two intervals (MOVER: Zou and Donner, 2008, https://doi.org/10.1002/sim.3095).
     """
@@ -72,7 +77,7 @@ def apart(a: Score, b: Score) -> tuple[float, float, float]:
     return value, float(low), float(high)
 
 
-def told(gain: Difference, where: str) -> str:
+def in_words(gain: Difference, where: str) -> str:
     """A difference in words that are no surer than its interval is."""
     kind = (
         "a gain" if gain.low > 0 else "a loss" if gain.high < 0 else "not surely different from 0"
@@ -89,45 +94,42 @@ def against_guessing(score: Score) -> str:
     return f"near chance, {way}" if share < 0.2 else way
 
 
-def save(name: str, photos: Photos, finding: Finding, seconds: float) -> dict[str, Any]:
-    """Write reports/findings/<name>-<task>.json, whole or not at all; returns what is in it."""
-    content = {
-        "name": name,
-        "title": finding.title,
-        "task": photos.task,
-        "question": finding.question,
-        "conclusion": finding.conclusion,
-        "columns": [*COLUMNS, "each seed"],
-        "rows": [
-            [
-                *(s.network, s.exam, s.pictures, round(s.value, 3)),
-                f"{s.low:.3f} to {s.high:.3f}",
-                round(s.chance, 3),
-                ", ".join(f"{value:.2f}" for value in s.seeds),
-            ]
-            for s in finding.scores
-        ],
-        "figure": {
-            "bars": [
-                {"label": f"{s.network}: {s.exam}", "value": s.value}
-                | {"low": s.low, "high": s.high, "chance": s.chance}
-                for s in finding.scores
-            ]
-        },
-        "command": f"python -m benchmarks.findings {name} {photos.task}",
-        "seconds": round(seconds, 1),
-    }
-    with new_file(Path("reports/findings", f"{name}-{photos.task}.json")) as part:
-        part.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return content
+def record(name: str, task: str, outcome: Outcome, seconds: float) -> Finding:
+    """The outcome of experiment `name` on `task`, as the report reads it."""
+    bars = [
+        Bar(f"{s.network}: {s.exam}", s.value, low=s.low, high=s.high, chance=s.chance)
+        for s in outcome.scores
+    ]
+    return Finding(
+        name=name,
+        title=outcome.title,
+        task=task,
+        question=outcome.question,
+        conclusion=outcome.conclusion,
+        columns=[*COLUMNS, "each seed"],
+        rows=[_row(score) for score in outcome.scores],
+        figure=Figure(bars=bars),
+        command=f"{COMMAND} {name} {task}",
+        seconds=round(seconds, 1),
+    )
 
 
-def show(content: dict[str, Any]) -> str:
+def _row(score: Score) -> list[str | int | float | None]:
+    return [
+        score.network,
+        score.exam,
+        score.pictures,
+        round(score.value, 3),
+        f"{score.low:.3f} to {score.high:.3f}",
+        round(score.chance, 3),
+        ", ".join(f"{value:.2f}" for value in score.seeds),
+    ]
+
+
+def show(finding: Finding) -> str:
     """The same for a terminal."""
-    cells = [content["columns"], *([str(cell) for cell in row] for row in content["rows"])]
+    cells = [finding.columns, *([str(cell) for cell in row] for row in finding.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in cells]
-    head = f"\n{content['title']} ({content['task']}): {content['question']}"
-    return "\n".join(
-        [head, *lines, content["conclusion"], f"{content['command']}: {content['seconds']} s"]
-    )
+    head = f"\n{finding.title} ({finding.task}): {finding.question}"
+    return "\n".join([head, *lines, finding.conclusion, f"{finding.command}: {finding.seconds} s"])

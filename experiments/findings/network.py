@@ -1,4 +1,4 @@
-"""The one network and the one budget of all findings: seconds on two cores, every answer kept."""
+"""The network and the budget of all findings: seconds on two cores; all answers are kept."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -58,9 +58,13 @@ def learn(
     counts = np.bincount(labels[rows], minlength=classes)
     weights = len(rows) / classes / np.maximum(counts, 1)
     model.fit(
-        shards.read(seen), labels[seen], sample_weight=weights[labels[seen]],
-        batch_size=BATCH, shuffle=False, verbose=0,
-    )  # fmt: skip
+        shards.read(seen),
+        labels[seen],
+        sample_weight=weights[labels[seen]],
+        batch_size=BATCH,
+        shuffle=False,
+        verbose=0,
+    )
     return model
 
 

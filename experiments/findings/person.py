@@ -1,0 +1,82 @@
+"""By photo against by person: what does a network know of faces it has never seen?"""
+
+import pandas as pd
+from msgspec import to_builtins
+
+from experiments.findings.network import SEEDS, Answers, ask, join, learn
+from experiments.findings.outcome import Outcome, Score, against_guessing, apart, score
+from experiments.findings.photos import Photos, copies
+from stages.common.errors import UserError
+from stages.common.parallel import progress
+from stages.split.split import split
+
+BY = ("by photo", "by person")
+
+
+def person(photos: Photos) -> Outcome:
+    """All photos but the wild ones, dealt out anew for each seed; val and test are the exam."""
+    if not photos.persons:
+        raise UserError(
+            f"task {photos.task}: nobody is known to be on two photos; say who is on a photo with "
+            "`person` in collect.sources"
+        )
+    pool = photos.of("train", "val", "test")
+    todo = [(by, seed) for by in BY for seed in SEEDS]
+    answers: dict[str, list[Answers]] = {by: [] for by in BY}
+    with copies(photos, pool, photos.augment) as made:
+        shards, labels = made.shards, made.shards.labels
+        # However they are dealt, photos of one person are not independent of each other.
+        groups = made.groups(pool)
+        for by, seed in progress(
+            todo, desc=f"person, {photos.task}", total=len(todo), unit="network"
+        ):
+            part = deal(photos, by, seed)
+            train = made.rows([photo for photo in pool if part[photo.id] == "train"])
+            model = learn(shards, train, labels, len(photos.classes), seed)
+            exam = [photo for photo in pool if part[photo.id] in ("val", "test")]
+            asked = made.rows(exam, first=1)
+            answers[by].append(ask(model, shards, asked, labels, groups, seed))
+    return conclude([score(by, "photos held out", join(said)) for by, said in answers.items()])
+
+
+def deal(photos: Photos, by: str, seed: int) -> dict[str, str]:
+    """id -> part, of all photos but the wild ones, as the stage `split` deals them out.
+
+    "by photo" hides the persons from it; duplicates stay together.
+    """
+    pool = pd.DataFrame(to_builtins(photos.of("train", "val", "test"))).assign(part="pool")
+    if by == "by photo":
+        pool = pool.assign(person="")
+    pairs = [(pair.a, pair.b) for pair in photos.duplicates]
+    own = photos.params.split
+    dealt = split(
+        pool,
+        pd.DataFrame(pairs, columns=["a", "b"]),
+        photos.classes,
+        val=own.val,
+        test=own.test,
+        seed=seed,
+        key=f"tasks.{photos.task}.split",
+    )
+    return dict(zip(dealt["id"], dealt["part"], strict=True))
+
+
+def conclude(scores: list[Score]) -> Outcome:
+    photo, person = scores
+    sentence = (
+        f"On other photos of people it has learnt from, the network is right {photo.range}; on "
+        f"people it has never seen {person.range}, where guessing gives {person.chance:.2f}: "
+        f"{against_guessing(person)}. "
+    )
+    known, low, high = apart(photo, person)
+    sentence += (
+        f"{known:.2f} ({low:.2f} to {high:.2f}) is knowing the people, not the class."
+        if low > 0
+        else f"These photos do not show a difference for sure: {low:+.2f} to {high:+.2f}."
+    )
+    return Outcome(
+        "New faces",
+        "What does the network know about faces it has never seen?",
+        sentence,
+        scores,
+    )
