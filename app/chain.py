@@ -5,10 +5,8 @@ it got in the exam.
 """
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +18,9 @@ from stages.common.predict import class_probabilities, outputs
 from stages.extract.crop import Geometry, crop
 from stages.extract.extract import load_detector
 from stages.extract.face import choose
+from stages.extract.quality import Measures, measure
 from stages.extract.quality import flags as face_flags
-from stages.extract.quality import measure
-from stages.matte.matte import NOTHING_LEFT, cut_out, load_session
+from stages.matte.matte import NOTHING_LEFT, coverage, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
 from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
@@ -88,10 +86,10 @@ class Chain:
         face = choose(faces, self.settings.extract.face, image.shape)
         square = crop(image, face, self._geometry)
         cutout = cut_out(square, self._session)
-        coverage = float(cutout[..., 3].mean()) / 255
-        box = tuple(round(float(edge), 1) for edge in face.box)
-        warnings = self._warnings(square, face, len(faces), coverage)
-        if coverage < NOTHING_LEFT:
+        measures, covered = measure(square, face, len(faces), self._geometry), coverage(cutout)
+        box = measures.x, measures.y, measures.w, measures.h
+        warnings = self._warnings(measures, covered)
+        if covered < NOTHING_LEFT:
             reason = "almost nothing left of the person"
             return Answer(box=box, warnings=warnings, reason=reason)
         raw = outputs(self._model, InMemory(prepare(cutout, self.settings.augment)[None]))
@@ -110,18 +108,12 @@ class Chain:
             warnings=warnings,
         )
 
-    def _warnings(
-        self, square: np.ndarray, face: Any, count: int, coverage: float
-    ) -> tuple[str, ...]:
-        row: Mapping[str, Any] = {
-            **measure(square, face, self._geometry),
-            "w": round(float(face.box[2]), 1),
-            "faces": count,
-        }
-        found = face_flags(row, self.settings.extract.quality)
+    def _warnings(self, face: Measures, covered: float) -> tuple[str, ...]:
+        found: tuple[str, ...] = face_flags(face, self.settings.extract.quality)
         if self._session is not None:
-            found += cutout_flags(round(coverage, 4), self.settings.matte.quality)
+            found += cutout_flags(covered, self.settings.matte.quality)
         words = [WORDS[flag] for flag in found if flag != "several"]
-        if count > 1:
-            words.append(f"{count} faces; the answer is about the {self.settings.extract.face} one")
+        if face.faces > 1:
+            which = self.settings.extract.face
+            words.append(f"{face.faces} faces; the answer is about the {which} one")
         return tuple(words)

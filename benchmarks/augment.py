@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -26,13 +27,17 @@ import cv2
 import numpy as np
 
 from stages.augment.render import prepare, warp
-from stages.augment.transform import draw, matrices
+from stages.augment.transform import Spread, draw, matrices
 from stages.common.images import write_png
+from stages.records import folders
+from stages.records.look import Look
+from stages.records.splits import Assignment, Part
 
 if TYPE_CHECKING:  # the worker processes import this module, and not what only `augment` needs
     from stages.records.params import Augment
 
 T = TypeVar("T")
+SPREAD = Spread(rotation=40, shift=0.2, shear=0.2, zoom=0.2, flip=True, seed=1)
 ROUNDS = 5
 PHOTOS, COPIES = 901, 100  # the original job
 DRAWN = 40  # different cut-outs; files repeat them
@@ -60,10 +65,12 @@ def main() -> None:
     cv2.setNumThreads(1)
     cutouts = [cutout(seed) for seed in range(DRAWN)]
     with tempfile.TemporaryDirectory() as root:
-        images, out = Path(root) / "images", Path(root) / "out"
-        images.mkdir()
+        images, out = Path(root) / "mattes", Path(root) / "out"
+        folders.pictures(images).mkdir(parents=True)
         for number in range(max(photos for *_, photos in SETTINGS)):
-            write_png(images / f"{number:016x}.png", cutouts[number % DRAWN], stored=True)
+            write_png(
+                folders.picture(images, f"{number:016x}"), cutouts[number % DRAWN], stored=True
+            )
         # First, because a process counts the memory of the one that started it.
         peaks = {photos: in_fresh_process(peak, images, photos, out) for photos in (10, PHOTOS)}
         start = time.perf_counter()
@@ -103,12 +110,7 @@ def settings(size: int, channels: Channels) -> "Augment":
         size=size,
         channels=channels,
         background=(127, 127, 127),
-        rotation=40,
-        shift=0.2,
-        shear=0.2,
-        zoom=0.2,
-        flip=True,
-        seed=1,
+        **asdict(SPREAD),
     )
 
 
@@ -116,11 +118,12 @@ def measure(
     cutouts: list[np.ndarray], images: Path, photos: int, params: "Augment"
 ) -> dict[str, float]:
     """Pictures a second of each way, by name."""
-    pictures = np.stack([prepare(each, params) for each in cutouts])
+    look = Look(params.size, params.channels, params.background)
+    pictures = np.stack([prepare(each, look) for each in cutouts])
     out = images.parent / "out"
     ways: dict[str, Callable[[], int]] = {
-        ROOFLINE: lambda: roofline(pictures, 0, photos, params, out),
-        FASTER: lambda: roofline(pictures, params.size // 2, photos, params, out),
+        ROOFLINE: lambda: roofline(pictures, 0, photos, out),
+        FASTER: lambda: roofline(pictures, params.size // 2, photos, out),
         STAGE_1: lambda: stage(images, photos, params, out, 1),
         STAGE_2: lambda: stage(images, photos, params, out, 2),
         ORIGINAL: original(pictures, out),
@@ -158,13 +161,13 @@ def cutout(seed: int) -> np.ndarray:
     return np.dstack([picture, cv2.GaussianBlur(alpha, (5, 5), 2)])
 
 
-def roofline(pictures: np.ndarray, edge: int, photos: int, params: "Augment", folder: Path) -> int:
+def roofline(pictures: np.ndarray, edge: int, photos: int, folder: Path) -> int:
     """`edge`: how many pixels of repeated edge the warp's source has around it."""
     wide = [
         cv2.copyMakeBorder(each, edge, edge, edge, edge, cv2.BORDER_REPLICATE) for each in pictures
     ]
     warps = [
-        matrices(draw(f"{seed:016x}", COPIES, params), params.size) + [[0, 0, edge]] * 2
+        matrices(draw(f"{seed:016x}", COPIES, SPREAD), pictures.shape[1]) + [[0, 0, edge]] * 2
         for seed in range(DRAWN)
     ]
     warped = np.empty_like(pictures[0])
@@ -177,14 +180,15 @@ def roofline(pictures: np.ndarray, edge: int, photos: int, params: "Augment", fo
 
 
 def stage(images: Path, photos: int, params: "Augment", out: Path, workers: int) -> int:
-    import pandas as pd
-
     from stages.augment.augment import augment
 
-    parts = {"train": range(photos), "val": [0], "test": [1]}
-    rows = [(f"{number:016x}", "face", part) for part in parts for number in parts[part]]
-    splits = pd.DataFrame(rows, columns=["id", "label", "part"])
-    augment(splits, images, out, params, ["face"], workers)
+    parts: dict[Part, range] = {"train": range(photos), "val": range(1), "test": range(1, 2)}
+    rows = [
+        Assignment(f"{number:016x}", "face", "", "", part)
+        for part, numbers in parts.items()
+        for number in numbers
+    ]
+    augment(rows, images, out, params, ["face"], workers)
     return photos * COPIES
 
 

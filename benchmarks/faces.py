@@ -13,13 +13,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.data import haarcascades
 
 from stages.common.images import decode
 from stages.common.parallel import progress
 from stages.extract.face import Detector
 from stages.extract.haar import Haar
 from stages.extract.yunet import YuNet
-from stages.weights.known import YUNET
+from stages.weights.known import HAAR, YUNET
 
 OVERLAP = 0.3
 MIN_SCORE = 0.7  # as in params.yaml
@@ -35,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     local = arguments.weights or arguments.photos / "weights"
-    detectors: list[Detector] = [Haar()]
+    detectors: list[Detector] = [Haar(Path(haarcascades) / HAAR)]
     networks = [local / weight.file for weight in YUNET if (local / weight.file).is_file()]
     detectors += [YuNet(path, MIN_SCORE) for path in networks]
     labels = json.loads((arguments.photos / "detect/labels.json").read_text(encoding="utf-8"))

@@ -10,7 +10,6 @@ person in front.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.data import haarcascades
 
 from stages.common.errors import UserError
 from stages.common.images import decode
@@ -27,11 +27,12 @@ from stages.extract.face import choose
 from stages.extract.haar import Haar
 from stages.extract.yunet import YuNet
 from stages.matte.matte import cut_out, load_session
+from stages.records.faces import GEOMETRY
 from stages.records.params import Onnx
 from stages.records.weights import WEIGHTS, Weights
 from stages.weights.choose import detector, segmenter
 from stages.weights.find import Places
-from stages.weights.known import SEGMENTERS, YUNET
+from stages.weights.known import HAAR, SEGMENTERS, YUNET
 
 SIZE, FACE_WIDTH = 256, 0.5  # the crops that params.yaml asks for
 PORTRAIT = 0.12
@@ -48,7 +49,7 @@ class Portrait:
 def portraits(photos: Path, weights: Path | None = None) -> list[Portrait]:
     """Crops of the largest face of each photo that has one, with their masks."""
     networks = [path for w in YUNET if (path := (weights or photos / "weights") / w.file).is_file()]
-    detector = YuNet(networks[0], 0.7) if networks else Haar()
+    detector = YuNet(networks[0], 0.7) if networks else Haar(Path(haarcascades) / HAAR)
     geometry = Geometry(SIZE, FACE_WIDTH)
     masks = {path.stem: path for path in (photos / "matting/mask").iterdir()}
     found = []
@@ -146,9 +147,7 @@ def prepare(name: str, onnx: Onnx | None, local: Path, folder: Path) -> object:
         segmenter=segmenter(name, places, folder, onnx.file if onnx else None),
     )
     WEIGHTS.write(folder, found)
-    geometry = Geometry(SIZE, FACE_WIDTH)
-    place = {"size": SIZE, "eyes": geometry.eyes.tolist()}
-    (folder / "geometry.json").write_text(json.dumps(place))
+    GEOMETRY.write(folder, Geometry(SIZE, FACE_WIDTH).places())
     return load_session(folder, folder, onnx)
 
 

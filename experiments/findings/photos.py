@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from msgspec.structs import replace
 
 from stages.augment.augment import augment
-from stages.records.folders import Folders, pictures
+from stages.records.folders import Folders
 from stages.records.params import Augment, Task
 from stages.records.shards import Shards
-from stages.records.splits import DUPLICATES, SPLITS, Assignment, Duplicate
+from stages.records.splits import DUPLICATES, SPLITS, Assignment, Duplicate, Part
 
 SIDE = 48  # pixels at most, whatever the task asks for: quick, and shows what there is to show
 
@@ -25,7 +25,7 @@ class Photos:
     params: Task
     assigned: Sequence[Assignment]  # every photo that is in a part
     duplicates: Sequence[Duplicate]
-    images: Path  # <id>.png, RGBA
+    mattes: Path  # data/mattes/<task>
 
     @property
     def classes(self) -> list[str]:
@@ -51,7 +51,7 @@ def load_photos(task: str, params: Task, root: Path = Path()) -> Photos:
     """Raises `UserError` where the pipeline has not been run."""
     at = Folders(task, root)
     assigned, duplicates = SPLITS.read(at.splits), DUPLICATES.read(at.splits)
-    return Photos(task, params, assigned, duplicates, pictures(at.mattes))
+    return Photos(task, params, assigned, duplicates, at.mattes)
 
 
 class Copies:
@@ -84,9 +84,9 @@ def copies(photos: Photos, of: Sequence[Assignment], params: Augment) -> Iterato
     """`params.copies` pictures of each of the photos `of`, in a folder that is gone afterwards."""
     # All of them as train, the only part that has copies. `augment` insists on all classes in val
     # and test; these pictures are written and never read.
-    rows = [(photo.id, photo.label, part) for part in ("train", "val", "test") for photo in of]
-    table = pd.DataFrame(rows, columns=["id", "label", "part"])
+    parts: tuple[Part, ...] = ("train", "val", "test")
+    rows = [replace(photo, part=part) for part in parts for photo in of]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, photos.task)
-        augment(table, photos.images, out, params, photos.classes)
+        augment(rows, photos.mattes, out, params, photos.classes)
         yield Copies(Shards(out / "train"))

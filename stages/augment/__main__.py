@@ -1,22 +1,17 @@
 """python -m stages.augment age: training cut-outs to many copies, every part to shards."""
 
-from pathlib import Path
-
-from stages.augment.augment import augment
 from stages.common.door import door
-from stages.common.tables import read_table
-from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = read(task)
-    augment(
-        read_table(Path("data/splits") / task / "splits.csv"),
-        Path("data/mattes") / task / "images",
-        Path("data/shards") / task,
-        params.augment,
-        list(params.classes),
-    )
+    from stages.augment.augment import augment
+    from stages.records.folders import Folders
+    from stages.records.params import read
+    from stages.records.splits import SPLITS
+
+    params, at = read(task), Folders(task)
+    photos, classes = SPLITS.read(at.splits), list(params.classes)
+    augment(photos, at.mattes, at.shards, params.augment, classes)
 
 
 if __name__ == "__main__":

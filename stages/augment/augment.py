@@ -3,85 +3,83 @@
 import logging
 import math
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stages.augment import half_done
 from stages.augment.render import HEADER, ROW_BYTES, Block, digest, load, render
+from stages.augment.transform import Spread
 from stages.common.errors import UserError
 from stages.common.parallel import map_cores
 from stages.records import shards
-from stages.records.params import PARTS, Augment
+from stages.records.look import Look
+from stages.records.splits import PARTS, Assignment
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from stages.records.params import Augment
 
 log = logging.getLogger(__name__)
 
-BLOCK = 8  # photos a worker takes at a time: few enough to share out, many enough to pay for it
+BLOCK = 8  # photos that a worker takes at a time: more share the cores worse, fewer cost more calls
 
 
 def augment(
-    splits: "pd.DataFrame",
-    images: Path,
+    photos: Sequence[Assignment],
+    mattes: Path,
     out: Path,
-    params: Augment,
+    params: "Augment",
     classes: list[str],
     workers: int | None = None,
 ) -> None:
     """Write the shards `out`/train, val, test and wild; all four appear at the end, or none.
 
-    `splits` has columns id (16 hex digits), label, part and perhaps value (a number as text, "" if
-    unknown); a part all of whose photos have a value gets values.npy. `images` holds <id>.png,
-    RGBA. Training photos get `params.copies` pictures each, the first one as it is; other parts
-    just that one.
-    Rows go copy by copy, so that every prefix of them has the photos in equal shares.
-    However it was stopped, the next call with the same input goes on where it was.
-    Raises `UserError` for an unknown class, one that a part lacks, or too small a disk.
+    `mattes`: data/mattes/<task>, with a cut-out of each of `photos`. Training photos get
+    `params.copies` pictures each, the first of them without a transform; photos of other parts get
+    only that one. The rows go copy by copy, so that any number of first rows has the photos in
+    equal shares. A part all of whose photos have a value gets values.npy.
+    After a run that was stopped, the next one with the same input goes on where it was.
+    Raises `UserError` for an unknown class, a class that a part lacks, or too small a disk.
     """
-    splits = splits if "value" in splits else splits.assign(value="")
-    parts = {part: splits[splits["part"] == part] for part in PARTS}
+    look = Look(params.size, params.channels, params.background)
+    spread = _spread(params)
+    parts = {part: [photo for photo in photos if photo.part == part] for part in PARTS}
     _check_classes(parts, classes)
     half = out / ".half.part"
     copies = {part: params.copies if part == "train" else 1 for part in PARTS}
     blocks = [
         Block(half / part, first, len(ids), copies[part], ids[first : first + BLOCK])
-        for part, ids in ((part, list(photos["id"])) for part, photos in parts.items())
+        for part, ids in ((part, [photo.id for photo in rows]) for part, rows in parts.items())
         for first in range(0, len(ids), BLOCK)
     ]
-    key = half_done.key(splits, params, classes)
+    key = half_done.key(photos, classes, params.copies, look, spread)
     done = half_done.begun(half, key)
     todo = [
         block
         for block in blocks
-        if block.name not in done or done[block.name] != digest(load(block, images, params))
+        if block.name not in done or done[block.name] != digest(load(block, mattes, look))
     ]
     if done:
         log.info("going on: %d of %d blocks were done", len(blocks) - len(todo), len(blocks))
-    picture = (params.size, params.size, {"rgb": 3, "gray": 1}[params.channels])
     pictures = sum(len(block.ids) * block.copies for block in todo)
-    _check_disk(out, pictures * (math.prod(picture) + ROW_BYTES))
+    _check_disk(out, pictures * (math.prod(look.shape) + ROW_BYTES))
     log.info(
         "%s train pictures (%d of each of %d photos: one as it is, the others transformed); "
         "as they are: val %d, test %d, wild %d",
-        *(f"{copies['train'] * len(parts['train']):,}", params.copies, len(parts["train"])),
+        f"{copies['train'] * len(parts['train']):,}",
+        params.copies,
+        len(parts["train"]),
         *(len(parts[part]) for part in PARTS[1:]),
     )
     if not half.exists():
-        for part, photos in parts.items():
-            labels = photos["label"].map(classes.index).to_numpy(np.int64)
-            _lay_out(half / part, np.tile(labels, copies[part]), picture)
-            if (photos["value"] != "").all():
-                values = photos["value"].astype(np.float32).to_numpy()
-                np.save(half / part / "values.npy", np.tile(values, copies[part]))
+        for part, rows in parts.items():
+            _lay_out(half / part, rows, copies[part], classes, look)
         (half / "done").write_text(f"{key}\n", encoding="utf-8")  # last: all of it is there
-    plain = SimpleNamespace(**dict(params))  # without pydantic, workers start in two thirds
     rendered = map_cores(
-        partial(render, images=images, params=plain),
+        partial(render, mattes=mattes, look=look, spread=spread),
         todo,
         desc=f"{out.name}: blocks of {BLOCK} photos",
         total=len(todo),
@@ -94,18 +92,36 @@ def augment(
     half_done.publish(half, out)
 
 
-def _lay_out(folder: Path, labels: np.ndarray, picture: tuple[int, int, int]) -> None:
-    """A part's folder, whole but for its pictures and the rows of its index."""
+def _spread(params: "Augment") -> Spread:
+    return Spread(
+        rotation=params.rotation,
+        shift=params.shift,
+        shear=params.shear,
+        zoom=params.zoom,
+        flip=params.flip,
+        seed=params.seed,
+    )
+
+
+def _lay_out(
+    folder: Path, photos: list[Assignment], copies: int, classes: list[str], look: Look
+) -> None:
+    """A part's folder, complete but for its pictures and the rows of its index."""
     folder.mkdir(parents=True)
-    shards.create(folder, (len(labels), *picture))
-    np.save(folder / "labels.npy", labels)
+    shards.create(folder, (len(photos) * copies, *look.shape))
+    labels = np.array([classes.index(photo.label) for photo in photos], np.int64)
+    np.save(folder / "labels.npy", np.tile(labels, copies))
+    values = [photo.value for photo in photos if photo.value is not None]
+    if len(values) == len(photos):
+        np.save(folder / "values.npy", np.tile(np.array(values, np.float32), copies))
     (folder / "index.csv").write_text(HEADER, encoding="utf-8")
 
 
-def _check_classes(parts: dict[str, "pd.DataFrame"], classes: list[str]) -> None:
+def _check_classes(parts: dict[str, list[Assignment]], classes: list[str]) -> None:
     for part, photos in parts.items():
-        unknown = set(photos["label"]) - set(classes)
-        missing = [] if part == "wild" else [c for c in classes if c not in set(photos["label"])]
+        found = {photo.label for photo in photos}
+        unknown = found - set(classes)
+        missing = [] if part == "wild" else [name for name in classes if name not in found]
         if unknown:
             raise UserError(
                 f"splits.csv: part {part} has classes {sorted(unknown)} that params.yaml does not "

@@ -3,20 +3,18 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from stages.augment.transform import COLUMNS, draw, matrices
+from stages.augment.transform import COLUMNS, Spread, draw, matrices
 from stages.common.images import read_png
+from stages.records import folders
+from stages.records.look import Look
 from stages.records.shards import Writer
 
-if TYPE_CHECKING:
-    from stages.records.params import Augment
-
 HEADER = ",".join(("id", "copy", *COLUMNS)) + "\n"
-ROW = "%s,%9d" + ",%11.6f" * 6 + ",%d\n"  # all of one length, so that any can be written first
+ROW = "%s,%9d" + ",%11.6f" * 6 + ",%d\n"  # all of one length: they are written in any order
 ROW_BYTES = len(ROW % ("0" * 16, 0, *[0] * 7))
 
 
@@ -35,22 +33,22 @@ class Block:
         return f"{self.folder.name}/{self.first}"
 
 
-def render(block: Block, images: Path, params: "Augment") -> tuple[str, str]:
-    """Write the block's pictures and index rows; its name and its photos' `digest` say it is done.
+def render(block: Block, mattes: Path, look: Look, spread: Spread) -> tuple[str, str]:
+    """Write the block's pictures and index rows; return its name and the `digest` of its photos.
 
-    `images` holds <id>.png, RGBA. Raises OSError for one that cannot be read, or a full disk.
+    `mattes`: data/mattes/<task>. Raises OSError for a cut-out that cannot be read, or a full disk.
     """
-    photos = load(block, images, params)
-    transforms = [draw(id, block.copies, params) for id in block.ids]
-    # Edges repeat over half a side around each photo: a warp that seldom leaves its source takes
-    # two thirds of the time, and what leaves even this repeats the same edge.
-    edge = params.size // 2
+    photos = load(block, mattes, look)
+    transforms = [draw(id, block.copies, spread) for id in block.ids]
+    # The edges are repeated over half a side around each photo. Warps then seldom leave their
+    # source, which takes two thirds of the time; farther out, OpenCV repeats the same edge.
+    edge = look.size // 2
     wide = [cv2.copyMakeBorder(photo, *[edge] * 4, cv2.BORDER_REPLICATE) for photo in photos]
-    warps = [matrices(each, params.size) + [[0, 0, edge]] * 2 for each in transforms]
-    rows = [each.tolist() for each in transforms]  # formats in half the time
+    warps = [matrices(each, look.size) + [[0, 0, edge]] * 2 for each in transforms]
+    rows = [each.tolist() for each in transforms]  # these take half the time to format
     warped = np.empty_like(photos)
     with Writer(block.folder) as out, (block.folder / "index.csv").open("r+b") as index:
-        # Every other block goes backwards, or two workers would wait for each other at one file.
+        # Every other block goes backwards; else two workers would wait for each other at a file.
         for copy in range(block.copies)[:: -1 if block.first // len(block.ids) % 2 else 1]:
             for source, matrix, result in zip(wide, warps, warped, strict=True):
                 warp(source, matrix[copy], result)
@@ -62,9 +60,9 @@ def render(block: Block, images: Path, params: "Augment") -> tuple[str, str]:
     return block.name, digest(photos)
 
 
-def load(block: Block, images: Path, params: "Augment") -> np.ndarray:
+def load(block: Block, mattes: Path, look: Look) -> np.ndarray:
     """The block's photos, ready to be copied: uint8 (n, size, size, 3 or 1)."""
-    return np.stack([prepare(read_png(images / f"{id}.png"), params) for id in block.ids])
+    return np.stack([prepare(read_png(folders.picture(mattes, id)), look) for id in block.ids])
 
 
 def digest(photos: np.ndarray) -> str:
@@ -72,9 +70,9 @@ def digest(photos: np.ndarray) -> str:
 
 
 def warp(picture: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
-    """Fill `out`, uint8 (h, w, C), from where `matrix` (2, 3) says in `picture`, uint8 (H, W, C).
+    """Fill `out`, uint8 (h, w, C), from `picture`, uint8 (H, W, C).
 
-    Beyond the picture, its edges repeat.
+    `matrix`: (2, 3), from a pixel x, y of `out` to its place in `picture`, whose edges repeat.
     """
     cv2.warpAffine(
         picture,
@@ -86,20 +84,20 @@ def warp(picture: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     )
 
 
-def prepare(cutout: np.ndarray, params: "Augment") -> np.ndarray:
-    """RGBA uint8 (H, H, 4) -> background behind it, down to size: uint8 (size, size, 3 or 1)."""
-    if params.background == "keep":
+def prepare(cutout: np.ndarray, look: Look) -> np.ndarray:
+    """RGBA uint8 (H, H, 4) -> laid on its background and resized: uint8 (size, size, 3 or 1)."""
+    if look.background == "keep":
         picture = cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB)
     else:
-        # What shows of the background for each alpha: a table is faster than any arithmetic.
-        table = np.rint(np.outer(np.arange(255, -1, -1) / 255, params.background)).astype(np.uint8)
+        # The background's part of the colour for each alpha: a table is faster than arithmetic.
+        table = np.rint(np.outer(np.arange(255, -1, -1) / 255, look.background)).astype(np.uint8)
         alpha = cv2.cvtColor(cv2.extractChannel(cutout, 3), cv2.COLOR_GRAY2RGB)
         premultiplied = cv2.cvtColor(cutout, cv2.COLOR_RGBA2mRGBA)
         picture = cv2.add(
             cv2.cvtColor(premultiplied, cv2.COLOR_RGBA2RGB), cv2.LUT(alpha, table[None])
         )
-    if params.channels == "gray":
+    if look.channels == "gray":
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    method = cv2.INTER_AREA if params.size <= len(picture) else cv2.INTER_LINEAR
-    picture = cv2.resize(picture, (params.size, params.size), interpolation=method)
-    return picture.reshape(params.size, params.size, -1)
+    method = cv2.INTER_AREA if look.size <= len(picture) else cv2.INTER_LINEAR
+    picture = cv2.resize(picture, (look.size, look.size), interpolation=method)
+    return picture.reshape(look.shape)

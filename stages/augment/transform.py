@@ -1,29 +1,37 @@
 """The transform of Keras' ImageDataGenerator: parameters drawn by key, one matrix a picture."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
-
-if TYPE_CHECKING:  # the worker processes import this module and need no pydantic
-    from stages.records.params import Augment
 
 COLUMNS = ("rotation", "shift_x", "shift_y", "shear", "zoom_x", "zoom_y", "flip")
 
 
-def draw(photo_id: str, copies: int, params: "Augment") -> np.ndarray:
+@dataclass(frozen=True)
+class Spread:
+    """How far copies differ from their photo, at most, to either side."""
+
+    rotation: float  # degrees
+    shift: float  # share of the side
+    shear: float  # degrees
+    zoom: float  # share of the size
+    flip: bool  # whether half of the copies are mirrored
+    seed: int
+
+
+def draw(photo_id: str, copies: int, spread: Spread) -> np.ndarray:
     """The transforms of one photo's copies, float64 (copies, 7) in the order of `COLUMNS`.
 
-    Copy 0 is the identity. The others are uniform: rotation and shear in degrees, shifts as shares
-    of the side, both zooms for themselves, flip 0 or 1. The generator is keyed by the seed and the
-    photo's id (16 hex digits), so neither other photos, nor more copies, nor the process that
-    draws them, change a copy.
+    Copy 0 is the identity. The others are drawn uniformly; flip is 0 or 1. The key of the
+    generator is the seed and the photo's id (16 hexadecimal digits). So a copy stays the same with
+    other photos or more copies, and in whatever process it is drawn.
     """
-    key = np.array([params.seed % 2**64, int(photo_id, 16)], np.uint64)
+    key = np.array([spread.seed % 2**64, int(photo_id, 16)], np.uint64)
     uniform = np.random.Generator(np.random.Philox(key=key)).random((copies, len(COLUMNS)))
-    spread = [params.rotation, params.shift, params.shift, params.shear, params.zoom, params.zoom]
+    most = [spread.rotation, spread.shift, spread.shift, spread.shear, spread.zoom, spread.zoom]
     transforms = np.empty_like(uniform)
-    transforms[:, :6] = (2 * uniform[:, :6] - 1) * spread + [0, 0, 0, 0, 1, 1]
-    transforms[:, 6] = params.flip & (uniform[:, 6] < 0.5)
+    transforms[:, :6] = (2 * uniform[:, :6] - 1) * most + [0, 0, 0, 0, 1, 1]
+    transforms[:, 6] = spread.flip & (uniform[:, 6] < 0.5)
     transforms[0] = [0, 0, 0, 0, 1, 1, 0]
     return transforms
 

@@ -14,7 +14,7 @@ from stages.common.clock import now_ms
 from stages.common.closure import closure
 from stages.common.errors import UserError
 from stages.common.files import digest_folders, new_folder
-from stages.common.reuse import version
+from stages.common.version import version
 from stages.records import params as schema
 from stages.records.baselines import Baseline
 from stages.records.json_file import JsonFile

@@ -10,32 +10,45 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# What these do cannot change a result: messages, progress, arguments, where parameters come from.
-# The values of parameters are keys of their own.
+# What these do cannot change a result, so that mending them re-runs nothing.
 WATCHERS = frozenset(
     {
+        # Names of packages; the files are empty but for a description.
         "stages",
         "stages.common",
+        "stages.records",
+        # What people see: messages, progress, times of day.
         "stages.common.backend",
         "stages.common.clock",
         "stages.common.closure",
         "stages.common.door",
         "stages.common.errors",
+        # Where files are, and that they appear whole; not what is in them.
         "stages.common.files",
+        "stages.records.folders",
+        # How work is shared out to processes: results come in order, however many there are.
         "stages.common.parallel",
+        # What a parameter may be. Its value is a dependency of its own (`params` in dvc.yaml).
         "stages.params",
         "stages.params.merge",
-        "stages.records",
-        "stages.records.folders",
         "stages.records.params",
         "stages.records.section",
         "stages.records.sources",
+        # What MLflow is sent of results that are there already.
+        "stages.tracking",
+        "stages.tracking.baselines",
+        "stages.tracking.cards",
+        "stages.tracking.mirror",
+        "stages.tracking.models",
+        "stages.tracking.register",
+        "stages.tracking.searches",
+        "stages.tracking.store",
     }
 )
 
 
-def closure(*modules: str) -> list[Path]:
-    """Files of `modules` and of all that they import from this repository, but for `WATCHERS`.
+def closure(*modules: str, without: frozenset[str] = WATCHERS) -> list[Path]:
+    """Files of `modules` and of all that they import from this repository, but for `without`.
 
     Imports inside functions count; those under `if TYPE_CHECKING` do not. Sorted; for a package,
     its __init__.py. Raises ModuleNotFoundError for a module that this repository does not have.
@@ -44,7 +57,7 @@ def closure(*modules: str) -> list[Path]:
     todo = list(modules)
     while todo:
         module = todo.pop()
-        if module not in found and module not in WATCHERS:
+        if module not in found and module not in without:
             found.add(module)
             todo += _imported(module)
     return sorted(map(_file, found))

@@ -1,25 +1,31 @@
-"""The thin door of every stage: arguments, logging, errors a person can act on."""
+"""What every command does first: arguments, logging, and errors that a person can act on.
+
+The commands import their stage inside `main`, as those imports take up to seconds: Ctrl-C during
+them is then answered as at any other moment.
+"""
 
 import argparse
 import errno
 import logging
 import sys
 from collections.abc import Callable
+from types import TracebackType
 
 from stages.common.errors import UserError
 
 
 def door(main: Callable[[str], None]) -> None:
-    """Run `main(task)` with the task named on the command line; exit 1 on a `UserError`."""
+    """Run `main(task)` with the task named on the command line, as `enter` does."""
     parser = argparse.ArgumentParser(prog=main.__module__)
     parser.add_argument("task", help="a task of params.yaml")
     enter(lambda: main(parser.parse_args().task))
 
 
 def enter(main: Callable[[], None]) -> None:
-    """Run `main`, turning what a user can mend into a line instead of a traceback."""
+    """Run `main`. Ctrl-C and what a user can mend end in a line instead of a traceback."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
+    sys.excepthook = _show  # and not `except`: Python then still ends by the signal, as shells want
     try:
         main()
     except UserError as error:
@@ -28,3 +34,10 @@ def enter(main: Callable[[], None]) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         sys.exit(f"ERROR: the disk is full ({error}). Free some space, then run `dvc repro` again.")
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nInterrupted; nothing half-written. `dvc repro` goes on here.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)

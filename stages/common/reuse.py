@@ -1,68 +1,69 @@
 """Results that outlive a run: N files and k new ones cost k.
 
-Each result lies in a scratch folder under a hash of the file it was made from and of everything
-else that decides it (`version`): parameters, code, libraries, weights. So nothing is ever out of
-date, whatever was edited, interrupted or restored in between. The scratch is git-ignored and no
-DVC output; to delete it costs time and nothing else.
+Each result lies in a scratch folder, under a hash of the file it was made from and of everything
+else that decides it (`stages.common.version`): parameters, code, libraries, weights. So no result
+is ever out of date, whatever was edited, interrupted or restored in between. Git ignores the
+scratch, and it is no output of DVC: deleting it costs time and nothing else.
 """
 
-import base64
 import contextlib
 import hashlib
-import importlib.metadata
-import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Generic, TypeVar
 
+import msgspec
 import numpy as np
 
+from stages.common.files import sha256
 from stages.common.parallel import cores, map_cores
 
-FEW = 24  # new results that are not worth starting processes for
+FEW = 24  # so many new results are made without worker processes, which take longer to start
 BATCH = 64  # files that a thread hashes at a time
 
 log = logging.getLogger(__name__)
 
-# (source file, where its picture goes if it has one) -> what else to know, ready for JSON
-Make = Callable[[Path, Path], dict]
+R = TypeVar("R")  # what is known of a result besides its picture; msgspec writes it as JSON
+
+
+class _Entry(msgspec.Struct, Generic[R]):
+    """The file of one result."""
+
+    row: R
+    picture: tuple[int, int] | None  # size and time of the picture's file, as in `_stamp`
+
+
+class _Array(msgspec.Struct):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
 
 
 @dataclass(frozen=True)
-class Made:
-    row: dict
+class Made(Generic[R]):
+    row: R
     picture: Path | None
 
     def link(self, path: Path) -> None:
-        """Put the picture at `path`: a hard link takes no room, a copy serves other disks."""
+        """Put the picture at `path`: as a hard link, or as a copy where that is another disk."""
+        if self.picture is None:
+            raise ValueError(f"there is no picture to put at {path}")
         try:
             os.link(self.picture, path)
         except OSError:
             shutil.copy2(self.picture, path)
 
 
-def version(code: Iterable[Path], packages: Iterable[str], files: Iterable[Path], **made_by) -> str:
-    """A hash of what decides the results besides their source files.
-
-    `code`, `files`: their bytes count; `packages`: installed distributions, their versions count;
-    `made_by`: parameters, ready for JSON.
-    """
-    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
-    for path in [Path(__file__), *sorted(code), *files]:
-        digest.update(path.name.encode() + _sha256(path))
-    for package in packages:
-        digest.update(f"{package}=={importlib.metadata.version(package)}".encode())
-    return digest.hexdigest()
-
-
 def reuse(
-    make: Make,
+    make: Callable[[Path, Path], R],
+    row: type[R],
     sources: Sequence[Path],
     scratch: Path,
     version: str,
@@ -71,15 +72,16 @@ def reuse(
     initializer: Callable[..., None] | None = None,
     initargs: tuple = (),
     workers: int | None = None,
-) -> list[Made]:
+) -> list[Made[R]]:
     """`make` each of `sources` that `scratch` has no result of; return all results, in order.
 
-    Results are kept one by one as they are made, so a run that is killed goes on where it was.
-    `make` runs in processes started with `initializer(*initargs)`, and is a function of a module.
-    The scratch holds at most two results a source: those not used for longest go first.
+    `make` gets a source and the path where its picture goes, if it has one, and returns a `row`.
+    It is a function of a module, and runs in processes started with `initializer(*initargs)`.
+    Every result is kept as soon as it is made, so a run that was killed goes on where it was.
+    The scratch keeps at most two results for each source; the longest unused go first.
     """
     keys = _keys(version, sources)
-    made = {key: found for key in keys if (found := _find(scratch, key))}
+    made = {key: found for key in keys if (found := _find(scratch, key, row))}
     todo = {key: path for key, path in zip(keys, sources, strict=True) if key not in made}
     if len(sources) > len(todo):
         log.info("%s: %d of %d as before", desc, len(sources) - len(todo), len(sources))
@@ -109,81 +111,76 @@ def reuse_arrays(
     desc: str,
     workers: int | None = None,
 ) -> np.ndarray:
-    """`reuse` for small arrays, all of one shape and dtype: (n, ...) of n `sources`, at least one.
+    """As `reuse`, for small arrays of one shape and dtype: (n, ...) of n `sources`, n at least 1.
 
     `of` is a function of a module.
     """
-    made = reuse(partial(_packed, of), sources, scratch, version, desc=desc, workers=workers)
+    make = partial(_packed, of)
+    made = reuse(make, _Array, sources, scratch, version, desc=desc, workers=workers)
     return np.stack([_unpacked(each.row) for each in made])
 
 
-def _packed(of: Callable[[Path], np.ndarray], source: Path, _: Path) -> dict:
+def _packed(of: Callable[[Path], np.ndarray], source: Path, _: Path) -> _Array:
     """In the entry itself: a file of its own would take longer to find than to read."""
     array = of(source)
-    data = base64.b64encode(array.tobytes()).decode()
-    return {"dtype": array.dtype.str, "shape": array.shape, "data": data}
+    return _Array(array.dtype.str, array.shape, array.tobytes())
 
 
-def _unpacked(row: dict) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(row["data"]), row["dtype"]).reshape(row["shape"])
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _unpacked(packed: _Array) -> np.ndarray:
+    return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
 
 
 def _keys(version: str, sources: Sequence[Path]) -> list[str]:
     def of(start: int) -> list[str]:
         files = sources[start : start + BATCH]
-        return [hashlib.sha256(version.encode() + _sha256(f)).hexdigest()[:40] for f in files]
+        return [hashlib.sha256(f"{version} {sha256(f)}".encode()).hexdigest()[:40] for f in files]
 
-    with ThreadPoolExecutor(cores()) as pool:  # reading and hashing leave Python's lock alone
+    with ThreadPoolExecutor(cores()) as pool:  # reading and hashing do not hold Python's lock
         return list(chain.from_iterable(pool.map(of, range(0, len(sources), BATCH))))
 
 
-def _entry(scratch: Path, key: str) -> Path:
+def _path(scratch: Path, key: str) -> Path:
     return scratch / key[:2] / f"{key}.json"
 
 
-def _find(scratch: Path, key: str) -> Made | None:
+def _find(scratch: Path, key: str, row: type[R]) -> Made[R] | None:
     """The result, if it is there and its picture is the one that was written with it.
 
-    The picture's file is shared with a stage's output, which somebody may have painted over.
+    A stage's output shares the picture's file, and somebody may have painted over it.
     """
-    entry = _entry(scratch, key)
-    picture = entry.with_suffix(".png")
+    path = _path(scratch, key)
+    picture = path.with_suffix(".png")
     try:
-        content = json.loads(entry.read_bytes())
-        if content["picture"] is not None and content["picture"] != _stamp(picture):
+        entry = msgspec.json.decode(path.read_bytes(), type=_Entry[row])
+        if entry.picture is not None and entry.picture != _stamp(picture):
             return None
-        os.utime(entry)  # used now
-    except (OSError, ValueError):  # none, or cut short by a power failure
+        os.utime(path)  # used now
+    except (OSError, msgspec.DecodeError):  # there is none, or a power failure cut it short
         return None
-    return Made(content["row"], picture if content["picture"] else None)
+    return Made(entry.row, picture if entry.picture else None)
 
 
-def _stamp(path: Path) -> list[int]:
+def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return status.st_size, status.st_mtime_ns
 
 
-def _make(make: Make, scratch: Path, job: tuple[str, Path]) -> Made:
-    """Picture first, entry last: what has an entry is whole, whenever the process is killed."""
+def _make(make: Callable[[Path, Path], R], scratch: Path, job: tuple[str, Path]) -> Made[R]:
+    """Write the picture first and the entry last: a result with an entry is whole."""
     key, source = job
-    entry = _entry(scratch, key)
-    picture = entry.with_suffix(".png")
-    entry.parent.mkdir(exist_ok=True)
-    entry.unlink(missing_ok=True)
-    part = entry.with_name(f".{key}.{os.getpid()}.part")
+    path = _path(scratch, key)
+    picture = path.with_suffix(".png")
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    part = path.with_name(f".{key}.{os.getpid()}.part")
     try:
         row = make(source, part)
         stamp = None
         if part.exists():
             os.replace(part, picture)
             stamp = _stamp(picture)
-        part.write_text(json.dumps({"row": row, "picture": stamp}), encoding="utf-8")
-        os.replace(part, entry)
+        part.write_bytes(msgspec.json.encode(_Entry(row, stamp)))
+        os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     return Made(row, picture if stamp else None)

@@ -1,41 +1,28 @@
 """python -m stages.extract age"""
 
-import json
 import logging
-from pathlib import Path
 
 from stages.common.door import door
-from stages.common.files import new_folder
-from stages.common.tables import read_rows, write_rows
-from stages.extract.crop import Geometry
-from stages.extract.extract import COLUMNS, extract
-from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = read(task).extract
-    raw = Path("data/raw") / task
-    geometry = Geometry(params.size, params.face_width)
-    with new_folder(Path("data/faces") / task) as folder:
-        images = folder / "images"
-        images.mkdir()
-        faces = extract(
-            read_rows(raw / "manifest.csv"),
-            raw / "images",
-            Path("data/weights") / task,
-            images,
-            geometry,
-            which=params.face,
-            min_score=params.min_score,
-            limits=params.quality,
-            drop=params.drop,
-            scratch=Path(".cache/faces") / task,
-        )
-        write_rows(folder / "faces.csv", COLUMNS, faces)
-        place = {"size": geometry.size, "eyes": geometry.eyes.round(3).tolist()}
-        (folder / "geometry.json").write_text(json.dumps(place) + "\n", encoding="utf-8")
-    kept = sum(row["kept"] for row in faces)
-    logging.info("%s: a face in %d of %d photos", task, kept, len(faces))
+    from stages.common.files import new_folder
+    from stages.extract.crop import Geometry
+    from stages.extract.extract import extract
+    from stages.records.faces import FACES, GEOMETRY
+    from stages.records.folders import Folders, pictures
+    from stages.records.manifest import MANIFEST
+    from stages.records.params import read
+
+    params, at = read(task).extract, Folders(task)
+    with new_folder(at.faces) as out:
+        pictures(out).mkdir()
+        manifest, scratch = MANIFEST.read(at.raw), at.cache("faces")
+        crops = extract(manifest, at.raw, at.weights, out, params, scratch=scratch)
+        FACES.write(out, crops)
+        GEOMETRY.write(out, Geometry(params.size, params.face_width).places())
+    kept = sum(row.kept for row in crops)
+    logging.info("%s: a face in %d of %d photos", task, kept, len(crops))
 
 
 if __name__ == "__main__":

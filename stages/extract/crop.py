@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from stages.extract.face import Face
+from stages.records.faces import EyePlaces
 
 # Medians over 1,200 portraits with YuNet
-FACE_PER_EYES = 2.19  # the face's width in distances between the eyes
-EYES_TO_MOUTH = 1.2  # eyes to mouth in the same; nineteen of twenty faces have less
+FACE_PER_EYES = 2.19  # width of a face, in distances between the eyes
+EYES_TO_MOUTH = 1.2  # from the eyes to the mouth, in the same unit; 19 of 20 faces have less
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,13 @@ class Geometry:
         """(2, 2) float: x, y of the left and right eye (as seen) in the crop's pixels."""
         apart = self.size * self.face_width / FACE_PER_EYES
         middle = (self.size - 1) / 2
-        height = 0.46 * self.size  # the head with its hair stands in the middle
+        height = 0.46 * self.size  # so that the head with its hair is in the middle
         return np.array([[middle - apart / 2, height], [middle + apart / 2, height]])
+
+    def places(self) -> EyePlaces:
+        """What geometry.json says; rounded to a thousandth of a pixel."""
+        left, right = ((round(float(x), 3), round(float(y), 3)) for x, y in self.eyes)
+        return EyePlaces(self.size, (left, right))
 
 
 def crop(image: np.ndarray, face: Face, geometry: Geometry) -> np.ndarray:
@@ -52,9 +58,9 @@ def crop(image: np.ndarray, face: Face, geometry: Geometry) -> np.ndarray:
 def transform(face: Face, geometry: Geometry) -> np.ndarray:
     """(2, 3) float: turn, scale and shift that take the photo's pixels to the crop's.
 
-    The middle between the eyes and the direction of the line through them always come out as
-    promised; so does their distance, but for a head turned to the side: its eyes stand so close
-    that the distance to the mouth sets the scale.
+    The eyes always come out level, with their middle in its place, and in nearly all crops at their
+    distance. In a photo from the side they are close together; there the distance from the eyes to
+    the mouth sets the scale.
     """
     left, right = face.eyes
     across = right - left

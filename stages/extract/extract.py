@@ -1,97 +1,122 @@
 """Photos -> face crops in one geometry, and a row for every photo."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stages.common import images
+from msgspec.structs import asdict
+
+from stages.common.closure import closure
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode, write_png
-from stages.common.reuse import reuse, version
+from stages.common.reuse import Made, reuse
+from stages.common.version import version
 from stages.extract.crop import Geometry, crop
 from stages.extract.face import Detector, choose
 from stages.extract.haar import Haar
-from stages.extract.quality import MEASURES, flags, measure
+from stages.extract.quality import Measures, flags, measure
 from stages.extract.yunet import YuNet
-from stages.records.params import FaceQuality
+from stages.records.faces import Crop
+from stages.records.folders import photos, picture
+from stages.records.manifest import Photo
+from stages.records.record import Record
+from stages.records.weights import WEIGHTS
 
-COLUMNS = [
-    *("id", "label", "kept", "reason", "detector", "score"),
-    *("x", "y", "w", "h", "landmarks", "faces", *MEASURES, "flags"),
-]
-CODE = [*Path(__file__).parent.glob("*.py"), Path(images.__file__)]
-PACKAGES = ["opencv-python-headless", "numpy", "pillow"]
+if TYPE_CHECKING:
+    from stages.records.params import Extract
+
+PACKAGES = ("opencv-python-headless", "numpy", "pillow")
+
+
+class Found(Record):
+    """What a worker says of a photo; without `measures` there is no crop, and a reason."""
+
+    detector: str
+    reason: str = ""
+    measures: Measures | None = None
 
 
 def load_detector(weights: Path, min_score: float) -> Detector:
-    """The detector that the folder's `weights.json` names."""
-    entry = _entry(weights)
-    if entry["name"] == "yunet":
-        return YuNet(weights / entry["file"], min_score)
-    return Haar()
-
-
-def _entry(weights: Path) -> dict:
-    return json.loads((weights / "weights.json").read_text(encoding="utf-8"))["detector"]
+    """The detector that `weights` (data/weights/<task>) has. `min_score`: see `YuNet`."""
+    detector = WEIGHTS.read(weights).detector
+    file = detector.path(weights)
+    return YuNet(file, min_score) if detector.name == "yunet" else Haar(file)
 
 
 def extract(
-    manifest: Sequence[Mapping[str, str]],
-    photos: Path,
+    manifest: Sequence[Photo],
+    raw: Path,
     weights: Path,
     out: Path,
-    geometry: Geometry,
+    params: "Extract",
     *,
-    which: str,
-    min_score: float,
-    limits: FaceQuality,
-    drop: Sequence[str] = (),
     scratch: Path,
     workers: int | None = None,
-) -> list[dict]:
-    """Write a PNG into `out` for each photo with a face; return `faces.csv`, a row a photo.
+) -> list[Crop]:
+    """Write a crop for each photo with a face into `out` (as data/faces); a row for each photo.
 
-    `manifest`: id and label of each file in `photos`. `which`: "largest" or "central" face. Faces
-    beyond `limits` are flagged; a photo with a flag that is in `drop` is left out.
-    What `scratch` has of an earlier run is not computed again, see `stages.common.reuse`.
+    `manifest`: the photos of `raw` (data/raw/<task>). A face beyond the limits of `params.quality`
+    is flagged, and left out if `params.drop` names the flag. Results that `scratch` has of an
+    earlier run are used again, see `stages.common.reuse`.
     Raises `UserError` if a class has no photo with a face.
     """
-    files = {path.stem: path for path in photos.iterdir()}
-    detector = _entry(weights)
-    network = [weights / detector["file"]] if detector["file"] else []
-    made_by = {"geometry": vars(geometry), "which": which, "min_score": min_score}
-    results = reuse(
+    files = photos(raw)
+    detector = WEIGHTS.read(weights).detector
+    geometry = Geometry(params.size, params.face_width)
+    decisive = {"which": params.face, "min_score": params.min_score, "geometry": vars(geometry)}
+    found = reuse(
         _one,
-        [files[photo["id"]] for photo in manifest],
+        Found,
+        [files[photo.id] for photo in manifest],
         scratch,
-        version(CODE, PACKAGES, network, detector=detector["name"], **made_by),
+        version(
+            closure("stages.extract.extract"),
+            PACKAGES,
+            [detector.path(weights)],
+            detector=detector.name,
+            **decisive,
+        ),
         desc="faces",
         initializer=_start,
-        initargs=(weights, min_score, which, geometry),
+        initargs=(weights, params.min_score, params.face, geometry),
         workers=workers,
     )
-    rows = []
-    for photo, made in zip(manifest, results, strict=True):
-        row = dict.fromkeys(COLUMNS, "") | {"id": photo["id"], "label": photo["label"]}
-        row |= made.row
-        if row["kept"]:
-            found = flags(row, limits)
-            row["flags"] = " ".join(found)
-            if unwanted := [flag for flag in found if flag in drop]:
-                row |= {"kept": 0, "reason": f"flagged: {', '.join(unwanted)}"}
-            else:
-                made.link(out / f"{row['id']}.png")
-        rows.append(row)
-    for label in sorted({row["label"] for row in rows}):
-        of_class = [row for row in rows if row["label"] == label]
-        if not any(row["kept"] for row in of_class):
-            reasons = ", ".join(sorted({row["reason"] for row in of_class}))
+    crops = [_row(photo, made, params) for photo, made in zip(manifest, found, strict=True)]
+    for row, made in zip(crops, found, strict=True):
+        if row.kept:
+            made.link(picture(out, row.id))
+    _refuse_empty_classes(crops)
+    return crops
+
+
+def _row(photo: Photo, made: Made[Found], params: "Extract") -> Crop:
+    found = made.row
+    if found.measures is None:
+        about = {"reason": found.reason, "faces": 0}
+        return Crop(photo.id, photo.label, False, detector=found.detector, **about)
+    wrong = flags(found.measures, params.quality)
+    unwanted = [flag for flag in wrong if flag in params.drop]
+    return Crop(
+        id=photo.id,
+        label=photo.label,
+        kept=not unwanted,
+        reason=f"flagged: {', '.join(unwanted)}" if unwanted else "",
+        detector=found.detector,
+        flags=wrong,
+        **asdict(found.measures),
+    )
+
+
+def _refuse_empty_classes(crops: list[Crop]) -> None:
+    for label in sorted({row.label for row in crops}):
+        of_class = [row for row in crops if row.label == label]
+        if not any(row.kept for row in of_class):
+            reasons = ", ".join(sorted({row.reason for row in of_class}))
             raise UserError(
                 f"class {label!r}: a face was found in none of its {len(of_class)} photos "
                 f"({reasons}). Look at the photos, or change extract.detector, extract.min_score "
                 "or extract.drop"
             )
-    return rows
 
 
 def _start(weights: Path, min_score: float, which: str, geometry: Geometry) -> None:
@@ -100,25 +125,15 @@ def _start(weights: Path, min_score: float, which: str, geometry: Geometry) -> N
     _which, _geometry = which, geometry
 
 
-def _one(photo: Path, picture: Path) -> dict:
-    row = {"kept": 0, "detector": _detector.name, "faces": 0}
+def _one(photo: Path, out: Path) -> Found:
     try:
         image = decode(photo.read_bytes())
     except BadImage as error:
-        return row | {"reason": str(error)}
+        return Found(_detector.name, str(error))
     faces = _detector.detect(image)
     if not faces:
-        return row | {"reason": "no face found"}
+        return Found(_detector.name, "no face found")
     face = choose(faces, _which, image.shape)
     square = crop(image, face, _geometry)
-    write_png(picture, square)
-    x, y, w, h = (round(float(value), 1) for value in face.box)
-    marks = "" if face.landmarks is None else json.dumps(face.landmarks.round(1).tolist())
-    return row | {
-        "kept": 1,
-        "score": round(float(face.score), 4),
-        **{"x": x, "y": y, "w": w, "h": h},
-        "landmarks": marks,
-        "faces": len(faces),
-        **measure(square, face, _geometry),
-    }
+    write_png(out, square)
+    return Found(_detector.name, measures=measure(square, face, len(faces), _geometry))

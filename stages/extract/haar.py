@@ -1,7 +1,7 @@
-"""Haar cascade: what works with nothing downloaded; boxes only, frontal faces only.
+"""Haar cascade: needs no download, as OpenCV's wheel has it; finds boxes of frontal faces only.
 
 Paul Viola and Michael Jones, "Rapid object detection using a boosted cascade of simple features",
-CVPR 2001; the cascade comes with OpenCV's wheel.
+CVPR 2001.
 """
 
 from pathlib import Path
@@ -12,11 +12,11 @@ import numpy as np
 from stages.extract.face import Face
 from stages.extract.shrink import shrink
 
-CASCADE = "haarcascade_frontalface_alt2.xml"
-SIDES = 480, 960  # pixels; the second only for small faces, where the first finds nothing
+SIDES = 480, 960  # pixels; the second size is tried where the first shows no face
 MIN_SIDE = 0.12  # of the photo's shorter side: most smaller finds are no faces
-# Degrees that the photo is turned by until a face is found: overlapping finds that make one face;
-# more lose faces, fewer invent them, and a turned photo offers new chances to invent
+# Degrees by which the photo is turned until a face is found, and how many overlapping finds make
+# one face there. More would miss faces, fewer would invent some, and each turn is another chance
+# to invent one.
 TILTS = {0: 3, 20: 6, -20: 6}
 
 # Where the eyes are in a box of side 1: medians over 1,178 portraits against YuNet's landmarks
@@ -27,8 +27,9 @@ EYES_X, EYES_Y, EYES_APART = 0.494, 0.377, 0.383
 class Haar:
     name = "haar"
 
-    def __init__(self) -> None:
-        self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / CASCADE))
+    def __init__(self, cascade: Path) -> None:
+        """`cascade`: the XML file."""
+        self._cascade = cv2.CascadeClassifier(str(cascade))
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """`Face.score` is the number of overlapping finds; the eyes are estimated from the box."""
@@ -57,7 +58,8 @@ class Haar:
 
 
 def _face(box: np.ndarray, count: int, back: np.ndarray, scale: float) -> Face:
-    """`box` in a turned and shrunk photo; `back`: (2, 3) turns it, `scale` is its size."""
+    """`box`: in the photo, turned and shrunk. `back`: (2, 3), turns it back. `scale`: its size as
+    a share of the photo's."""
     x, y, side = box[:3]
     half = EYES_APART / 2
     in_box = np.array([[EYES_X - half, EYES_Y], [EYES_X + half, EYES_Y], [0.5, 0.5]])

@@ -1,11 +1,11 @@
-"""Photos made smaller for a detector, whose time goes with the pixels."""
+"""Smaller photos for a detector: its time grows with the number of pixels."""
 
 import cv2
 import numpy as np
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """`image` with a longest side of at most `side` pixels, and (its size / the original's)."""
+    """`image` with no side longer than `side` pixels, and its size as a share of the original's."""
     scale = side / max(image.shape[:2])
     if scale >= 1:
         return image, 1.0

@@ -11,14 +11,14 @@ import numpy as np
 from stages.extract.face import Face
 from stages.extract.shrink import shrink
 
-SIDES = 640, 1600  # pixels; the second only for small faces, where the first finds nothing
+SIDES = 640, 1600  # pixels; the second size is tried where the first shows no face
 
 
 class YuNet:
     name = "yunet"
 
     def __init__(self, weights: Path, min_score: float) -> None:
-        """`weights`: the ONNX file. `min_score`: 0..1, below which a face is none."""
+        """`weights`: the ONNX file. `min_score`: the least confidence of a face, 0 to 1."""
         self._network = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -34,5 +34,7 @@ class YuNet:
 
 
 def _face(row: np.ndarray, scale: float) -> Face:
+    """`row`: box, landmarks and score in a photo whose size is `scale` of the original's."""
+    x, y, width, height = row[:4] / scale
     landmarks = row[4:14].reshape(5, 2) / scale
-    return Face(tuple(row[:4] / scale), row[14], landmarks[:2], landmarks)
+    return Face((x, y, width, height), row[14], landmarks[:2], landmarks)

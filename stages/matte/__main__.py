@@ -1,34 +1,25 @@
 """python -m stages.matte age"""
 
 import logging
-from pathlib import Path
 
 from stages.common.door import door
-from stages.common.files import new_folder
-from stages.common.tables import read_rows, write_rows
-from stages.matte.matte import COLUMNS, matte
-from stages.records.params import read
 
 
 def main(task: str) -> None:
-    params = read(task).matte
-    faces = Path("data/faces") / task
-    with new_folder(Path("data/mattes") / task) as folder:
-        images = folder / "images"
-        images.mkdir()
-        mattes = matte(
-            read_rows(faces / "faces.csv"),
-            faces,
-            Path("data/weights") / task,
-            images,
-            onnx=params.onnx,
-            limits=params.quality,
-            drop=params.drop,
-            scratch=Path(".cache/mattes") / task,
-        )
-        write_rows(folder / "mattes.csv", COLUMNS, mattes)
-    kept = sum(row["kept"] for row in mattes)
-    logging.info("%s: %d of %d cut-outs kept", task, kept, len(mattes))
+    from stages.common.files import new_folder
+    from stages.matte.matte import matte
+    from stages.records.faces import FACES
+    from stages.records.folders import Folders, pictures
+    from stages.records.mattes import MATTES
+    from stages.records.params import read
+
+    params, at = read(task).matte, Folders(task)
+    with new_folder(at.mattes) as out:
+        pictures(out).mkdir()
+        crops, scratch = FACES.read(at.faces), at.cache("mattes")
+        cutouts = matte(crops, at.faces, at.weights, out, params, scratch=scratch)
+        MATTES.write(out, cutouts)
+    logging.info("%s: %d of %d cut-outs kept", task, sum(row.kept for row in cutouts), len(cutouts))
 
 
 if __name__ == "__main__":

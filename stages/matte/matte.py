@@ -1,58 +1,69 @@
-"""Face crops -> RGBA cut-outs, and a row for every face."""
+"""Face crops -> RGBA cut-outs, and a row for every crop."""
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.common import images
+from stages.common.closure import closure
 from stages.common.images import read_png, write_png
-from stages.common.reuse import reuse, version
-from stages.records.params import CutoutQuality, Onnx
+from stages.common.reuse import reuse
+from stages.common.version import version
+from stages.records.faces import GEOMETRY, Crop
+from stages.records.folders import picture
+from stages.records.mattes import Cutout
+from stages.records.record import Record
+from stages.records.weights import WEIGHTS
 
-COLUMNS = ["id", "label", "session", "coverage", "kept", "reason", "flags"]
+if TYPE_CHECKING:
+    from rembg.sessions.base import BaseSession
+
+    from stages.records.flags import CutoutFlag
+    from stages.records.params import CutoutQuality, Matte, Onnx
+
 NOTHING_LEFT = 0.05  # share of the crop; a face alone is several times that
-CODE = [*Path(__file__).parent.glob("*.py"), Path(images.__file__)]
-PACKAGES = ["rembg", "onnxruntime", "opencv-python-headless", "numpy", "pillow"]
+PACKAGES = ("rembg", "onnxruntime", "opencv-python-headless", "numpy", "pillow")
 
 
-def load_session(
-    weights: Path,
-    faces: Path,
-    onnx: Onnx | None,
-) -> "rembg.sessions.base.BaseSession | None":  # noqa: F821
-    """The session that the folder's `weights.json` names; None for `none`.
+class CutBy(Record):
+    """What a worker says of a cut-out."""
 
-    `faces`: the folder whose `geometry.json` says where the faces stand. `onnx`: what the session
-    `onnx` runs.
+    session: str
+    coverage: float  # see `coverage`
+
+
+def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "BaseSession | None":
+    """The session that `weights` (data/weights/<task>) has; None for `none`.
+
+    `faces`: a folder with geometry.json. `onnx`: how to run the session `onnx`.
     """
     # rembg imports a library that else compiles code, for half a second, that we never call
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-    entry = _entry(weights)
-    if entry["name"] == "none":
+    segmenter = WEIGHTS.read(weights).segmenter
+    if segmenter.name == "none":
         return None
-    if entry["name"] == "grabcut":
+    if segmenter.name == "grabcut":
         from stages.matte.grabcut import GrabCut
 
-        place = json.loads((faces / "geometry.json").read_text(encoding="utf-8"))
-        return GrabCut(place["size"], np.array(place["eyes"]))
+        places = GEOMETRY.read(faces)
+        return GrabCut(places.size, np.array(places.eyes))
     os.environ["U2NET_HOME"] = str(weights.resolve())  # where rembg then finds <name>.onnx
     import onnxruntime
     import rembg
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one process a core already
-    if entry["name"] == "onnx":
+    if onnx is not None and segmenter.name == "onnx":
         from stages.matte.onnx import OnnxSession
 
-        return OnnxSession(weights / entry["file"], onnx, options)
-    return rembg.new_session(entry["name"], sess_opts=options, providers=["CPUExecutionProvider"])
+        return OnnxSession(segmenter.path(weights), onnx, options)
+    return rembg.new_session(segmenter.name, sess_opts=options, providers=["CPUExecutionProvider"])
 
 
-def cut_out(image: np.ndarray, session: object | None) -> np.ndarray:
-    """(H, W, 3) `uint8` RGB -> (H, W, 4) RGBA; the photo's colours stay, alpha says person."""
+def cut_out(image: np.ndarray, session: "BaseSession | None") -> np.ndarray:
+    """(H, W, 3) `uint8` RGB -> (H, W, 4) RGBA: the same colours; alpha is 255 on the person."""
     if session is None:
         alpha = np.full(image.shape[:2], 255, np.uint8)
     else:
@@ -62,75 +73,78 @@ def cut_out(image: np.ndarray, session: object | None) -> np.ndarray:
     return np.dstack([image, alpha])
 
 
+def coverage(cutout: np.ndarray) -> float:
+    """The person's share of an RGBA cut-out, 0 to 1, rounded as mattes.csv has it."""
+    return round(float(cutout[..., 3].mean()) / 255, 4)
+
+
+def flags(coverage: float, limits: "CutoutQuality") -> tuple["CutoutFlag", ...]:
+    """What is odd about a cut-out of this `coverage`."""
+    if coverage < limits.small:
+        return ("small",)
+    return ("large",) if coverage > limits.large else ()
+
+
 def matte(
-    faces: Sequence[Mapping],
-    folder: Path,
+    crops: Sequence[Crop],
+    faces: Path,
     weights: Path,
     out: Path,
+    params: "Matte",
     *,
-    onnx: Onnx | None = None,
-    limits: CutoutQuality,
-    drop: Sequence[str] = (),
     scratch: Path,
     workers: int | None = None,
-) -> list[dict]:
-    """Write an RGBA PNG into `out` for each kept face; return `mattes.csv`, a row a kept face.
+) -> list[Cutout]:
+    """Write the cut-outs of the kept `crops` into `out` (as data/mattes); a row for each of them.
 
-    `faces`: id, label and kept of each of the crops in `folder`/images. A cut-out that covers less
-    than `NOTHING_LEFT` of the crop is not kept; one beyond `limits` is flagged, and left out where
-    `drop` names the flag. What `scratch` has of an earlier run is not computed again, see
+    `faces`: data/faces/<task>. A cut-out that covers less than `NOTHING_LEFT` of its crop is left
+    out. One beyond the limits of `params.quality` is flagged, and left out if `params.drop` names
+    the flag. Results that `scratch` has of an earlier run are used again, see
     `stages.common.reuse`.
     """
-    entry = _entry(weights)
-    kept = [row for row in faces if int(row["kept"])]
-    decisive = [folder / "geometry.json"] + ([weights / entry["file"]] if entry["file"] else [])
-    settings = onnx.model_dump() if entry["name"] == "onnx" else None
-    results = reuse(
+    segmenter = WEIGHTS.read(weights).segmenter
+    kept = [crop for crop in crops if crop.kept]
+    files = [segmenter.path(weights)] if segmenter.file else []
+    settings = params.onnx.model_dump() if params.onnx and segmenter.name == "onnx" else None
+    found = reuse(
         _one,
-        [folder / "images" / f"{row['id']}.png" for row in kept],
+        CutBy,
+        [picture(faces, crop.id) for crop in kept],
         scratch,
-        version(CODE, PACKAGES, decisive, session=entry["name"], onnx=settings),
+        version(
+            closure("stages.matte.matte"),
+            PACKAGES,
+            [GEOMETRY.path(faces), *files],
+            session=segmenter.name,
+            onnx=settings,
+        ),
         desc="mattes",
         initializer=_start,
-        initargs=(weights, folder, onnx),
+        initargs=(weights, faces, params.onnx if segmenter.name == "onnx" else None),
         workers=workers,
     )
-    rows = []
-    for face, made in zip(kept, results, strict=True):
-        row = {"id": face["id"], "label": face["label"], **made.row}
-        row |= {"kept": 0, "reason": "", "flags": ""}
-        found = [] if entry["name"] == "none" else flags(row["coverage"], limits)
-        if row["coverage"] < NOTHING_LEFT:
-            row["reason"] = "almost nothing left of the person"
-        elif unwanted := [flag for flag in found if flag in drop]:
-            row |= {"reason": f"flagged: {', '.join(unwanted)}", "flags": " ".join(found)}
-        else:
-            made.link(out / f"{row['id']}.png")
-            row |= {"kept": 1, "flags": " ".join(found)}
-        rows.append(row)
-    return rows
+    cutouts = [_row(crop, made.row, params) for crop, made in zip(kept, found, strict=True)]
+    for row, made in zip(cutouts, found, strict=True):
+        if row.kept:
+            made.link(picture(out, row.id))
+    return cutouts
 
 
-def flags(coverage: float, limits: CutoutQuality) -> list[str]:
-    """The names of what is odd about a cut-out that covers this share of its crop."""
-    if coverage < limits.small:
-        return ["small"]
-    return ["large"] if coverage > limits.large else []
+def _row(crop: Crop, by: CutBy, params: "Matte") -> Cutout:
+    odd = () if by.session == "none" else flags(by.coverage, params.quality)
+    unwanted = [flag for flag in odd if flag in params.drop]
+    reason = f"flagged: {', '.join(unwanted)}" if unwanted else ""
+    if by.coverage < NOTHING_LEFT:
+        reason, odd = "almost nothing left of the person", ()
+    return Cutout(crop.id, crop.label, by.session, by.coverage, not reason, reason, odd)
 
 
-def _entry(weights: Path) -> dict:
-    return json.loads((weights / "weights.json").read_text(encoding="utf-8"))["segmenter"]
-
-
-def _start(weights: Path, faces: Path, onnx: Onnx | None) -> None:
+def _start(weights: Path, faces: Path, onnx: "Onnx | None") -> None:
     global _session
     _session = load_session(weights, faces, onnx)
 
 
-def _one(face: Path, picture: Path) -> dict:
+def _one(face: Path, out: Path) -> CutBy:
     cutout = cut_out(read_png(face), _session)
-    write_png(picture, cutout, stored=True)  # each augmentation reads it again
-    return {
-        "session": _session.model_name if _session else "none",
-        "coverage": round(float(cutout[..., 3].mean()) / 255, 4),
-    }
+    write_png(out, cutout, stored=True)  # each augmentation reads it again
+    return CutBy(_session.model_name if _session else "none", coverage(cutout))

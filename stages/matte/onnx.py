@@ -1,6 +1,7 @@
 """Any segmenter in ONNX format as a rembg session."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -9,13 +10,15 @@ from PIL import Image
 from rembg.sessions.base import BaseSession
 
 from stages.common.errors import UserError
-from stages.records.params import Onnx
+
+if TYPE_CHECKING:
+    from stages.records.params import Onnx
 
 
 class OnnxSession(BaseSession):
     """What `rembg.remove(..., session=OnnxSession(...))` cuts out with."""
 
-    def __init__(self, file: Path, params: Onnx, options: onnxruntime.SessionOptions) -> None:
+    def __init__(self, file: Path, params: "Onnx", options: onnxruntime.SessionOptions) -> None:
         """Raises `UserError` if the network cannot take pictures of `params.size`."""
         super().__init__(file.stem, options, providers=["CPUExecutionProvider"], file=file)
         self._params = params
@@ -56,7 +59,7 @@ class OnnxSession(BaseSession):
                 f"0 to {len(output) - 1}"
             )
         person = _ACTIVATIONS[self._params.activation](output)[self._params.channel]
-        if not (person.min() >= -0.01 and person.max() <= 1.01):  # true of not-a-number, too
+        if not (person.min() >= -0.01 and person.max() <= 1.01):  # not-a-number fails this too
             raise UserError(
                 f"matte.onnx.activation {self._params.activation!r}: {self.model_name} then says "
                 f"{person.min():.3g} to {person.max():.3g}, which are no probabilities; try "

@@ -1,11 +1,12 @@
 """data/splits/<task>: which part each photo is in, and which photos are one shot."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from stages.records.record import Record
 from stages.records.table_file import TableFile
 
-PARTS = ("train", "val", "test", "wild")
+Part = Literal["train", "val", "test", "wild"]
+PARTS: tuple[Part, ...] = get_args(Part)
 EXAMS = ("test", "wild")  # parts that nothing learns from
 
 
@@ -16,7 +17,7 @@ class Assignment(Record):
     label: str
     person: str  # "" where unknown
     group: str  # a person, or the copies of one shot: the smallest id among them
-    part: Literal["train", "val", "test", "wild"]
+    part: Part
     value: float | None = None  # the photo's number, such as an exact age
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from stages.common.errors import UserError
 from stages.records.json_file import JsonFile
 from stages.records.record import Record
 
@@ -18,6 +19,12 @@ class Weight(Record):
     # "local folder", "download", "opencv wheel", "built in"; "" where it is missing
     source: str = msgspec.field(name="from")
     note: str | None = None  # why another one is used instead, or why it is missing
+
+    def path(self, folder: Path) -> Path:
+        """The file in `folder`. Raises `UserError` if there is none."""
+        if self.file is None:
+            raise UserError(f"{folder} has no file for {self.name}; run `dvc repro` to get it")
+        return folder / self.file
 
 
 UNLISTED = Weight(

@@ -1,17 +1,17 @@
-"""Whether two pictures are one: how well their details agree once they are aligned."""
+"""Whether two pictures are one shot: they are aligned, and then their details are compared."""
 
 import cv2
 import numpy as np
 
 FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-STEPS = 30  # of the alignment, at most
-OVERLAP = 0.5  # share of the picture that must be in both
-HOPELESS = 0.5  # what half the resolution must reach for the other half to be worth a look
+STEPS = 30  # the most that an alignment takes
+OVERLAP = 0.5  # the least share of the picture that both must show
+HOPELESS = 0.5  # pairs with less at half the resolution are not compared at full resolution
 
 
 def compare(job: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    """`similarity` of each of (n, 64, 64) pictures to another (n, 64, 64), or, where (n,) says 1,
-    to the other's mirror image."""
+    """(n,) similarities. `job`: (n, 64, 64) pictures, n others, and for each pair 1 if the other
+    is to be mirrored, else 0."""
     return np.array(
         [
             similarity(a, np.ascontiguousarray(b[:, ::-1]) if mirrored else b)
@@ -21,21 +21,23 @@ def compare(job: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """Two (64, 64) `uint8` grey pictures -> how well their details correlate, -1 to 1.
+    """Correlation of the details of two (64, 64) `uint8` grey pictures, -1 to 1, 6 digits.
 
     `b` is laid over `a` by an affine map; brightness and contrast do not matter. Details are what
-    a blur takes away: what all portraits have in common, a head before a wall, counts for little.
-    Two that differ at half the resolution, nine in ten of those compared, cost a quarter.
+    a blur takes away, so that what all portraits share, a head before a wall, counts for little.
+    Half the resolution comes first: 9 in 10 pairs differ there already, at a quarter of the cost.
     """
-    coarse = _correlation(_half(a), _half(b), precision=1e-2)
-    return coarse if coarse < HOPELESS else _correlation(a, b, precision=1e-3)
+    found = _correlation(_half(a), _half(b), precision=1e-2)
+    if found >= HOPELESS:
+        found = _correlation(a, b, precision=1e-3)
+    return round(found, 6)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, *, precision: float) -> float:
-    """0 where the two cannot be aligned, or have little in common or no contrast.
+    """0 where the two cannot be aligned, overlap too little, or have no contrast.
 
-    Source of the alignment: Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced
-    Correlation Coefficient Maximization" (2008), https://doi.org/10.1109/TPAMI.2008.113
+    The alignment: Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation
+    Coefficient Maximization" (2008), https://doi.org/10.1109/TPAMI.2008.113
     """
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, precision)
     warp = np.eye(2, 3, dtype=np.float32)

@@ -1,11 +1,11 @@
 """Pairs of photos that are one shot: saved again, resized, cropped, mirrored, recoloured.
 
-Each photo is seen twice: whole, and as its face crop, which finds a shot again that somebody framed
-otherwise. An index proposes pairs, a comparison in detail decides, so that neither the time grows
-with the square of the photos nor people who look alike are taken for one picture.
+Photos are compared twice: whole, and as face crops, which find a shot that was framed anew. An
+index proposes pairs, so that the time does not grow with the square of the photos. A comparison in
+detail decides, so that two people who look alike do not count as one picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,48 +17,45 @@ from stages.split.neighbours import candidates
 from stages.split.thumbnails import thumbnails
 
 BLOCK = 256  # pairs that a process takes at a time
-FEW = 8  # blocks that are not worth starting processes for
-COLUMNS = ["a", "b", "view", "mirrored", "similarity"]
+FEW = 8  # so many blocks are compared without worker processes, which take longer to start
 
 
 def find_duplicates(
-    ids: Sequence[str],
-    photos: Path,
-    faces: Path,
+    ids: Iterable[str],
+    photos: Mapping[str, Path],
+    faces: Mapping[str, Path],
     least: float,
     *,
     scratch: Path,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """A row a pair of duplicates: a < b (ids), view, mirrored (0 or 1), similarity (`least` to 1).
+    """A row for each pair, as `stages.records.splits.Duplicate`, sorted; `similarity` >= `least`.
 
-    `photos`, `faces`: folders with a file <id>.<ext> for each of `ids`. `view` is "photo" where
-    the whole pictures agree, "face" where only the face crops do. The order of `ids` does not
-    matter. Clusters are what the pairs connect: of many copies not each pair is listed.
+    `photos`, `faces`: the file of each of `ids`. The order of `ids` does not matter. Of many copies
+    of one shot, not every pair is listed, but the pairs connect them all.
     `scratch` keeps the thumbnails for the next run.
     """
-    ids = np.array(sorted(ids))
+    names = np.array(sorted(ids))
     found = []
-    for view, folder in (("photo", photos), ("face", faces)):
-        files = {path.stem: path for path in folder.iterdir()}
+    for view, files in (("photo", photos), ("face", faces)):
         pictures = thumbnails(
-            [files[id] for id in ids], scratch / view, desc=f"read {view}s", workers=workers
+            [files[id] for id in names], scratch / view, desc=f"read {view}s", workers=workers
         )
         pairs, similarities = similar_pairs(pictures, least, desc=f"{view} pairs", workers=workers)
         found.append(
-            pd.DataFrame({"a": ids[pairs[:, 0]], "b": ids[pairs[:, 1]], "view": view})
-            .assign(mirrored=pairs[:, 2], similarity=similarities)
+            pd.DataFrame({"a": names[pairs[:, 0]], "b": names[pairs[:, 1]], "view": view})
+            .assign(mirrored=pairs[:, 2] == 1, similarity=similarities)
             .sort_values("similarity", ascending=False, kind="stable")
             .drop_duplicates(["a", "b"])
         )
     table = pd.concat(found).drop_duplicates(["a", "b"])  # the whole picture says more
-    return table.sort_values(["a", "b"], ignore_index=True)[COLUMNS]
+    return table.sort_values(["a", "b"], ignore_index=True)
 
 
 def similar_pairs(
     pictures: np.ndarray, least: float, *, desc: str, workers: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of (n, 64, 64) thumbnails: (m, 3) rows a < b and whether mirrored, and their similarity."""
+    """Of (n, 64, 64) `uint8` thumbnails: pairs (m, 3), as `candidates`; similarities (m,)."""
     pairs = candidates(pictures)
     blocks = [pairs[k : k + BLOCK] for k in range(0, len(pairs), BLOCK)]
     compared = map_cores(

@@ -1,4 +1,4 @@
-"""Which photos belong together: one person's, and duplicates of one another."""
+"""Which photos belong together: photos of one person, and duplicates."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """For each row, the smallest id of its group.
 
-    A group is a connected component: photos linked by the same `person` (where not "") or by a
-    row of `pairs` (ids `a`, `b`; those not in `table` link nothing).
+    A group is a connected component: two photos are linked if they have the same `person` (not "")
+    or are a row of `pairs` (columns a and b: ids, perhaps of photos that are not in `table`).
     """
     place = np.arange(len(table))
     first = pd.Series(place).groupby(table.person.to_numpy()).transform("first").to_numpy()
@@ -25,7 +25,7 @@ def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
 def conflicts(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """For each row, the ids of its duplicates under another label, joined by ", "; "" if none.
 
-    Duplicates of a duplicate count: they are the same picture.
+    Duplicates of duplicates count, as they are the same picture.
     """
     cluster = groups(table.assign(person=""), pairs)
     several = table.label.groupby(cluster).transform("nunique") > 1

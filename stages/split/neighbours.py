@@ -1,7 +1,7 @@
-"""Which of many pictures to compare: each with the few that look most like it, told by an index.
+"""Which pairs of many pictures to compare: an index finds the few that look most like each.
 
-The descriptor is coarse on purpose: a crop, a tint or a face found some pixels off hardly move it.
-Pictures that are not duplicates are near one another too; `alignment` tells them apart.
+The descriptor is coarse on purpose: cropping, tinting or a face found some pixels off hardly change
+it. Many near pictures are therefore no duplicates; `alignment` decides that.
 """
 
 import cv2
@@ -11,9 +11,9 @@ import numpy as np
 # Gradient directions in 3 x 3 overlapping blocks. Source: Dalal and Triggs, "Histograms of Oriented
 # Gradients for Human Detection" (2005), https://doi.org/10.1109/CVPR.2005.177
 HOG = cv2.HOGDescriptor((64, 64), (32, 32), (16, 16), (16, 16), 9)
-NEAREST = 5  # neighbours of each picture and of its mirror image that are compared with it
+NEAREST = 5  # neighbours to compare, of each picture and of its mirror image
 FARTHEST = 1.0  # squared distance; of 2,800 planted duplicates, 99 in 100 were nearer than 0.75
-PROBES = 16  # cells of the index that are searched: all of them up to 600 pictures
+PROBES = 16  # cells of the index to search; up to 600 pictures that is all of them
 
 
 def describe(thumbnails: np.ndarray) -> np.ndarray:
@@ -22,9 +22,10 @@ def describe(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def candidates(thumbnails: np.ndarray) -> np.ndarray:
-    """(n, 64, 64) `uint8` grey -> (m, 3) `int64`: rows a < b; 1 if b looks like a's mirror image.
+    """(n, 64, 64) `uint8` grey -> (m, 3) `int64`: two rows a < b, and 1 where b looks like the
+    mirror image of a, else 0.
 
-    An inverted file of sqrt(n) cells, so that the cost grows with n^1.5.
+    The index is an inverted file of sqrt(n) cells, so that the cost grows with n^1.5.
     """
     count = len(thumbnails)
     if count < 2:

@@ -1,4 +1,4 @@
-"""Photos -> train, val, test and wild, so that nothing learnt from one part is asked in another."""
+"""Photos -> train, val, test and wild; no person and no duplicate is in two of them."""
 
 import logging
 
@@ -23,16 +23,16 @@ def split(
     seed: int,
     key: str = "split",
 ) -> pd.DataFrame:
-    """Deal the photos out in whole groups (one person, one cluster of duplicates).
+    """Deal the photos out in whole groups: all photos of a person, all copies of a shot.
 
-    table: a row a photo, in any order: id, label, person ("" if unknown), part ("pool" or "wild").
-    duplicates: pairs of ids, `a` and `b`. val, test: shares of each class's pool photos.
+    `table`: a row for each photo, in any order: id, label, person ("" if unknown), part ("pool" or
+    "wild"). `duplicates`: columns a and b, ids. `val`, `test`: shares of each class's pool photos.
+    `key`: where the parameters are, for messages.
     Returns the rows sorted by id, with `group` (its smallest id) and `part`: train, val or test
-    for the pool; wild stays wild. A photo set aside has the part "" and a `reason`: a duplicate
-    of it has another label, and nobody knows which is right; or it is a wild one whose group has
-    photos in the pool too: an exam nobody has seen the answers of must do without it.
-    Every class is in every part. `key` is where the parameters stand, for messages.
-    Raises `UserError` for a class with too few groups for that.
+    for the pool; wild stays wild. A photo that is set aside has the part "" and a `reason`: either
+    a duplicate has another label, so that one of both is wrong; or it is a wild photo whose group
+    is in the pool too, so that the network could know its answer.
+    Every class is in every part. Raises `UserError` for a class with too few groups for that.
     """
     table = table.sort_values("id", ignore_index=True)
     others = conflicts(table, duplicates)
@@ -53,10 +53,10 @@ def split(
         if (found := (counts[name] > 0).sum()) < len(PARTS):
             raise UserError(
                 f"{key}: class {name!r} has {counts[name].sum()} photos in {found} groups (one "
-                f"person, or duplicates; {(conflict & (table.label == name)).sum()} photos stand "
-                f"under another label too), and needs {len(PARTS)} for {', '.join(PARTS)}: add "
-                "photos of other people, take `person` out of collect.sources if names do not tell "
-                f"persons, or raise split.duplicate_similarity"
+                f"person, or duplicates; {(conflict & (table.label == name)).sum()} photos have "
+                f"another label too), and needs {len(PARTS)} for {', '.join(PARTS)}: add photos of "
+                "other people, take `person` out of collect.sources if file names do not tell "
+                "persons, or raise split.duplicate_similarity"
             )
     part = deal(counts.to_numpy(), np.array([1 - val - test, val, test]), seed)
     sizes = [np.bincount(part[counts[name] > 0], minlength=len(PARTS)) for name in classes]
@@ -64,8 +64,8 @@ def split(
         if 0 in size:
             raise UserError(
                 f"{key}: class {name!r} cannot be in each of {', '.join(PARTS)}: its groups hold "
-                f"photos of other classes too, and those need them elsewhere; see whether one "
-                f"person's photos stand under several classes"
+                "photos of other classes too, and those need them elsewhere; see whether the "
+                "photos of one person are in several classes"
             )
     part = pd.Series(np.array(PARTS)[part], counts.index)
     table.loc[pool, "part"] = table.group[pool].map(part)
@@ -73,13 +73,13 @@ def split(
 
 
 def deal(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
-    """The part (index into `shares`) of each group, such that each class is shared out as asked.
+    """The part (index into `shares`) of each group, such that each class is divided by `shares`.
 
-    counts: (groups, classes), photos of each class in each group. Large groups first, in random
-    order among equals, each to the part where it most lowers the squared error of the photo
-    counts relative to those asked for; so that large and small groups come into every part, which
-    a solver for the smallest error (or scikit-learn's StratifiedGroupKFold, which knows equal
-    folds only) would not do. Then groups move to where a class is missing, if they are spare.
+    `counts`: (groups, classes), photos of each class in each group. Large groups come first, in
+    random order among equals. Each goes to the part where it lowers the error most: the squared
+    distance from the photo counts asked for, relative to them. So every part gets large and small
+    groups. A solver for the least error would not do that, and scikit-learn's StratifiedGroupKFold
+    has equal folds only. At last, groups that can be spared move to parts that lack a class.
     """
     target = np.maximum(np.outer(shares, counts.sum(0)), 1e-9)
     filled = np.zeros_like(target)
@@ -94,7 +94,7 @@ def deal(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
     for p, c in np.argwhere(present == 0):
         spare = [
             g for g in np.flatnonzero(has[:, c]) if (present[part[g]][has[g]] > 1).all()
-        ]  # leave no class without a group where they come from
+        ]  # its part keeps another group of each of its classes
         if spare and present[p, c] == 0:
             group = min(spare, key=lambda g: (_cost(filled, counts[g], target)[p], g))
             for where, sign in ((part[group], -1), (p, 1)):
@@ -112,11 +112,11 @@ def _cost(filled: np.ndarray, group: np.ndarray, target: np.ndarray) -> np.ndarr
 def leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
     """Pairs of photos in two parts that share a person or are duplicates: a, b (ids), why.
 
-    table: id, person, part; a row whose part is "" is in no part. Looks at the parts alone, not
-    at how they were made.
+    `table`: id, person, part; a row whose part is "" is in no part. This looks at the parts only,
+    not at how they were made.
     """
     table = table[table.part != ""]
-    firsts = table[table.person != ""].drop_duplicates(["person", "part"])  # of each in each part
+    firsts = table[table.person != ""].drop_duplicates(["person", "part"])
     firsts = firsts.sort_values("person", kind="stable")
     again = firsts.person == firsts.person.shift()
     same = pd.DataFrame({"a": firsts.id.shift()[again], "b": firsts.id[again], "why": "one person"})
@@ -127,7 +127,7 @@ def leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
 
 
 def refuse_leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> None:
-    """The guard before anything is written. Raises AssertionError: a leak is a bug in here."""
+    """Called before anything is written. Raises AssertionError: a leak is a bug of this room."""
     if len(found := leaks(table, duplicates)):
         raise AssertionError(f"{len(found)} leaks between the parts, first:\n{found.head()}")
 

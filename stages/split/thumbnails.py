@@ -1,4 +1,4 @@
-"""Photos as they are compared: small, grey, square."""
+"""Small grey squares of photos: what the search for duplicates compares."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.common import images
+from stages.common.closure import closure
 from stages.common.images import decode
-from stages.common.reuse import reuse_arrays, version
+from stages.common.reuse import reuse_arrays
+from stages.common.version import version
 
 SIDE = 64  # pixels
-CODE = [Path(__file__), Path(images.__file__)]
-PACKAGES = ["opencv-python-headless", "numpy", "pillow"]
+PACKAGES = ("opencv-python-headless", "numpy", "pillow")
 
 
 def thumbnails(
@@ -20,11 +20,11 @@ def thumbnails(
 ) -> np.ndarray:
     """(n, 64, 64) `uint8`: the pictures in grey, squeezed into a square.
 
-    What `scratch` has of an earlier run is not read again, see `stages.common.reuse`.
+    Those that `scratch` has of an earlier run are not read again, see `stages.common.reuse`.
     """
     if not files:
         return np.empty((0, SIDE, SIDE), np.uint8)
-    now = version(CODE, PACKAGES, [])
+    now = version(closure("stages.split.thumbnails"), PACKAGES)
     return reuse_arrays(_read, files, scratch, now, desc=desc, workers=workers)
 
 

@@ -1,23 +1,24 @@
 """python -m stages.suspects age"""
 
 import logging
-from pathlib import Path
 
 from stages.common.door import door
-from stages.common.files import new_folder
-from stages.common.tables import read_table, write_table
-from stages.records.params import read
-from stages.suspects.features import features
-from stages.suspects.suspects import suspects
 
 
 def main(task: str) -> None:
-    read(task)
-    splits = read_table(Path("data/splits", task, "splits.csv"))
-    faces = [Path("data/faces", task, "images", f"{id}.png") for id in splits.id]
-    table = suspects(splits, features(faces, Path(".cache/features", task)))
-    with new_folder(Path("data/suspects", task)) as folder:
-        write_table(folder / "suspects.csv", table)
+    from stages.common.files import new_folder
+    from stages.records.folders import Folders, picture
+    from stages.records.splits import SPLITS
+    from stages.records.suspects import SUSPECTS
+    from stages.suspects.features import features
+    from stages.suspects.suspects import suspects
+
+    at = Folders(task)
+    splits = SPLITS.frame(at.splits)
+    crops = [picture(at.faces, id) for id in splits.id]
+    table = suspects(splits, features(crops, at.cache("features")))
+    with new_folder(at.suspects) as out:
+        SUSPECTS.write_frame(out, table)
     logging.info("%s: %d of %d labels are suspect", task, table.suspect.sum(), len(table))
 
 

@@ -6,24 +6,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.common import images
-from stages.common import middle as middle_module
+from stages.common.closure import closure
 from stages.common.images import read_png
 from stages.common.middle import middle
-from stages.common.reuse import reuse_arrays, version
+from stages.common.reuse import reuse_arrays
+from stages.common.version import version
 
 # Source: Dalal and Triggs (2005), https://doi.org/10.1109/CVPR.2005.177
 HOG = cv2.HOGDescriptor((128, 128), (16, 16), (16, 16), (8, 8), 9)
-CODE = [Path(__file__), Path(images.__file__), Path(middle_module.__file__)]
-PACKAGES = ["opencv-python-headless", "numpy"]
+PACKAGES = ("opencv-python-headless", "numpy")
 
 
 def features(faces: Sequence[Path], scratch: Path) -> np.ndarray:
     """(n, 2352) `float32` of n face crops (PNG, RGB).
 
-    What `scratch` has of an earlier run is not computed again, see `stages.common.reuse`.
+    Those that `scratch` has of an earlier run are used again, see `stages.common.reuse`.
     """
-    return reuse_arrays(_read, faces, scratch, version(CODE, PACKAGES, []), desc="features")
+    now = version(closure("stages.suspects.features"), PACKAGES)
+    return reuse_arrays(_read, faces, scratch, now, desc="features")
 
 
 def _read(face: Path) -> np.ndarray:
@@ -33,7 +33,7 @@ def _read(face: Path) -> np.ndarray:
 def describe(face: np.ndarray) -> np.ndarray:
     """(H, W, 3) `uint8` RGB -> (2352,) `float32`: HOG of 8 x 8 blocks; L, a, b of 4 x 4 fields.
 
-    Of the crop's middle alone: edges of hair and background say less of a class than they confuse.
+    Only of the crop's middle: edges of hair and background confuse more than they tell of a class.
     """
     square = cv2.resize(middle(face), (128, 128), interpolation=cv2.INTER_AREA)
     edges = HOG.compute(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY))

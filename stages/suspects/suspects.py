@@ -1,8 +1,8 @@
-"""Labels that are probably wrong, for somebody to look at; nothing is removed.
+"""Labels that are probably wrong, for people to look at; nothing is removed.
 
-Confident learning (Northcutt, Jiang and Chuang, 2021, https://doi.org/10.1613/jair.1.12125) on
-probabilities that a simple classifier gives photos it was not trained on. Its few lines are here:
-to import cleanlab takes six seconds, for it looks into TensorFlow.
+Confident learning (Northcutt, Jiang and Chuang, 2021, https://doi.org/10.1613/jair.1.12125) on the
+probabilities that a simple classifier gives to photos it was not trained on. Its few lines are
+written here because importing cleanlab takes six seconds: it imports TensorFlow.
 """
 
 import numpy as np
@@ -18,16 +18,15 @@ COMPONENTS = 100  # of the features: more than these fit noise
 
 
 def suspects(table: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
-    """A row a photo, the least likely label first: id, label, likely, p_label, p_likely, suspect.
+    """A row for each photo, as `stages.records.suspects.Suspect`, the least likely label first.
 
-    table: id, label, group; features: (n, d). `likely` is the label that the classifier would
-    give, `p_` its probability of each of the two; `suspect` is 1 where confident learning holds
-    the label for wrong. Groups stay whole: of two copies, one would tell the other's label.
+    `table`: columns id, label and group; `features`: (n, d). Groups are not divided between folds:
+    a copy in the training part would give the label away.
     """
     labels, names = pd.factorize(table.label, sort=True)
     fewest = table.groupby("label").group.nunique().min()
     folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=0)
-    smallest = len(table) // 3  # surely fewer photos than any fold trains on
+    smallest = len(table) // 3  # fewer photos than any fold trains on
     model = make_pipeline(
         StandardScaler(),
         PCA(min(COMPONENTS, smallest, features.shape[1]), random_state=0),
@@ -37,26 +36,27 @@ def suspects(table: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
         model, features, labels, groups=table.group, cv=folds, method="predict_proba"
     )
     likely = probability.argmax(1)
-    rows = np.arange(len(table))
+    rows, shown = np.arange(len(table)), probability.astype(float).round(6)
     wrong = confidently_other(labels, probability)
     result = pd.DataFrame(
         {
             "id": table.id,
             "label": table.label,
             "likely": names[likely],
-            "p_label": probability[rows, labels],
-            "p_likely": probability[rows, likely],
-            "suspect": wrong.astype(int),
+            "p_label": shown[rows, labels],
+            "p_likely": shown[rows, likely],
+            "suspect": wrong,
         }
     )
     return result.sort_values(["p_label", "id"], ignore_index=True)
 
 
 def confidently_other(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """(n,) bool: is the label, of (n,) int, not the one that (n, classes) is most confident of?
+    """(n,) bool: whether the photos are confidently of another class than their label.
 
-    Confident of a class is a photo that has at least the probability which the photos labelled so
-    have on average: classes that are hard to tell need less.
+    `labels`: (n,) int; `probability`: (n, classes). A photo is confidently of a class if the
+    class's probability is at least its mean over the photos with that label, so that classes which
+    are hard to tell apart need less. Of several such classes the likeliest counts.
     """
     average = [probability[labels == name, name].mean() for name in range(probability.shape[1])]
     confident = np.where(probability >= average, probability, 0)

@@ -10,10 +10,11 @@ import time
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.images import write_png
+from stages.records.folders import Folders, picture, pictures
+from stages.records.splits import SPLITS, Assignment
 from tests.conftest import CLASSES, REPO, TASK, tiny_params
 from tests.params_yaml import read_params, write_params
 
@@ -31,13 +32,11 @@ def project(tmp_path):
         (f"{number:016x}", list(CLASSES)[number % 3], part)
         for number, part in enumerate(["train"] * 320 + ["val"] * 3 + ["test"] * 3)
     ]
-    (tmp_path / "data/splits" / TASK).mkdir(parents=True)
-    splits = pd.DataFrame(rows, columns=["id", "label", "part"])
-    splits.to_csv(tmp_path / "data/splits" / TASK / "splits.csv", index=False)
-    images = tmp_path / "data/mattes" / TASK / "images"
-    images.mkdir(parents=True)
-    for number, id in enumerate(splits["id"]):
-        write_png(images / f"{id}.png", cutout(number))
+    at = Folders(TASK, tmp_path)
+    SPLITS.write(at.splits, [Assignment(id, label, "", id, part) for id, label, part in rows])
+    pictures(at.mattes).mkdir(parents=True)
+    for number, (id, *_) in enumerate(rows):
+        write_png(picture(at.mattes, id), cutout(number))
     return tmp_path
 
 
@@ -130,7 +129,7 @@ def other_code(project):
 
 
 def another_cutout(project):
-    write_png(project / "data/mattes" / TASK / f"images/{3:016x}.png", cutout(999))
+    write_png(picture(Folders(TASK, project).mattes, f"{3:016x}"), cutout(999))
 
 
 @pytest.mark.parametrize(

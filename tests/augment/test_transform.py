@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -5,24 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.augment.render import warp
-from stages.augment.transform import COLUMNS, draw, matrices
-from stages.records.params import Augment
+from stages.augment.transform import COLUMNS, Spread, draw, matrices
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import")  # Keras' own, about SciPy
 
 IDENTITY = np.array([0, 0, 0, 0, 1, 1, 0.0])
-PARAMS = Augment(
-    copies=100,
-    size=64,
-    channels="rgb",
-    background=(127, 127, 127),
-    rotation=40,
-    shift=0.2,
-    shear=0.2,
-    zoom=0.2,
-    flip=True,
-    seed=1,
-)
+PARAMS = Spread(rotation=40, shift=0.2, shear=0.2, zoom=0.2, flip=True, seed=1)
 TRANSFORMS = st.tuples(
     st.floats(-180, 180),
     st.floats(-0.3, 0.3),
@@ -163,10 +153,10 @@ def test_draws_hang_on_seed_and_photo_alone():
     np.testing.assert_array_equal(draw("00000000000000ff", 10, PARAMS), base)
     np.testing.assert_array_equal(draw("00000000000000ff", 50, PARAMS)[:10], base)
     assert (draw("00000000000000fe", 10, PARAMS)[1:, 0] != base[1:, 0]).all()
-    other = PARAMS.model_copy(update={"seed": -2})
+    other = replace(PARAMS, seed=-2)
     assert (draw("00000000000000ff", 10, other)[1:, 0] != base[1:, 0]).all()
 
 
 def test_nothing_asked_is_nothing_done():
-    still = PARAMS.model_copy(update=dict(rotation=0, shift=0, shear=0, zoom=0, flip=False))
+    still = replace(PARAMS, rotation=0, shift=0, shear=0, zoom=0, flip=False)
     np.testing.assert_array_equal(draw("00000000000000ff", 9, still), np.tile(IDENTITY, (9, 1)))

@@ -1,4 +1,7 @@
 import errno
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +41,36 @@ def test_the_task_comes_from_the_command_line(monkeypatch):
     monkeypatch.setattr("sys.argv", ["stage", "age"])
     door(heard.append)
     assert heard == ["age"]
+
+
+SLOW = """
+import sys, time
+from stages.common.door import door
+
+def main(task):
+    print("importing", flush=True)
+    time.sleep(60)
+
+door(main)
+"""
+
+
+def test_ctrl_c_is_a_line_and_the_process_ends_by_the_signal():
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "age"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # In the background, tests run with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == -signal.SIGINT
+    assert "Interrupted" in said and "Traceback" not in said
+
+
+def test_importing_the_stages_leaves_python_s_hook_alone():
+    code = "import sys, stages.common.door; assert sys.excepthook is sys.__excepthook__"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common.reuse import reuse, reuse_arrays, version
+from stages.common.reuse import Made, reuse, reuse_arrays
+from stages.records.record import Record
+
+
+class Note(Record):
+    content: str
+    made: int
+    pid: int
 
 
 def start(text):
@@ -16,11 +23,11 @@ def start(text):
 
 
 def make(source, picture):
-    """What is in the file and what the workers were told; a file named so gets no picture."""
+    """What is in the file and what the workers were told; "no picture" gets no picture."""
     content = source.read_text()
     if content != "no picture":
         picture.write_text(content + _text)
-    return {"content": content, "made": time.time_ns(), "pid": os.getpid()}
+    return Note(content, time.time_ns(), os.getpid())
 
 
 @pytest.fixture
@@ -32,9 +39,10 @@ def run(tmp_path):
             (tmp_path / name).write_text(content)
         made = reuse(
             make,
+            Note,
             [tmp_path / name for name in files],
             tmp_path / "scratch",
-            version([], [], [], text=text),
+            f"version {text}",
             desc="",
             initializer=start,
             initargs=(text,),
@@ -66,7 +74,7 @@ def test_only_what_is_new_is_made_whatever_its_name(run):
 def test_other_content_under_an_old_name(run):
     run(FILES)
     rows, pictures = run({"a": "changed"})
-    assert rows[0]["content"] == "changed"
+    assert rows[0].content == "changed"
     assert pictures == ["changed!"]
 
 
@@ -85,7 +93,16 @@ def test_what_was_painted_over_is_made_again(run, tmp_path):
     assert (tmp_path / "output").read_text() == "ONE!"
 
 
-@pytest.mark.parametrize("spoil", [b"", b'{"row"', b"\0\0", b'{"row": {}, "picture": [4, 5]}'])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        b"",
+        b'{"row"',
+        b"\0\0",
+        b'{"row": {}, "picture": [4, 5]}',
+        b'{"row": {"content": "one", "made": 1, "pid": 1}, "picture": [4, 5]}',
+    ],
+)
 def test_spoilt_entries_are_made_again(run, spoil):
     run(FILES)
     for entry in run.scratch.glob("??/*.json"):
@@ -116,9 +133,9 @@ def test_scratch_keeps_one_spare_result_a_source_the_latest(run):
 
 def test_many_go_to_processes_and_few_do_not(run):
     rows, _ = run({f"f{i}": str(i) for i in range(40)}, workers=2)
-    assert {row["pid"] for row in rows} - {os.getpid()}
+    assert {row.pid for row in rows} - {os.getpid()}
     rows, _ = run({f"f{i}": str(i) for i in range(42)}, workers=2)
-    assert [row["pid"] for row in rows[40:]] == [os.getpid()] * 2
+    assert [row.pid for row in rows[40:]] == [os.getpid()] * 2
 
 
 def numbers(source):
@@ -144,39 +161,18 @@ def test_arrays_come_back_to_the_bit(tmp_path):
     assert now()[7, 0, 0] == 77
 
 
-def test_version_follows_code_files_packages_and_parameters(tmp_path):
-    code, weights = tmp_path / "room.py", tmp_path / "net.onnx"
-    code.write_text("x = 1")
-    weights.write_bytes(b"1")
-
-    def now(packages=("numpy",), **made_by):
-        return version([code], packages, [weights], **made_by)
-
-    seen = {now(), now(size=1), now(size=2), now(("pandas",))}
-    weights.write_bytes(b"2")
-    seen.add(now())
-    code.write_text("x = 2")
-    seen.add(now())
-    assert len(seen) == 6
-    assert now(size=1, b=2) == now(b=2, size=1)
-
-
 def test_link_gives_the_same_bytes_without_taking_room(run, tmp_path):
-    from stages.common.reuse import Made
-
     picture = tmp_path / "p.png"
     picture.write_text("p")
-    Made({}, picture).link(tmp_path / "q.png")
+    Made(None, picture).link(tmp_path / "q.png")
     assert (tmp_path / "q.png").stat().st_ino == picture.stat().st_ino
 
 
 def test_link_copies_where_no_link_can_be(tmp_path, monkeypatch):
-    from stages.common.reuse import Made
-
     def refuse(*_):
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
     (tmp_path / "p.png").write_text("p")
-    Made({}, tmp_path / "p.png").link(tmp_path / "q.png")
+    Made(None, tmp_path / "p.png").link(tmp_path / "q.png")
     assert Path(tmp_path / "q.png").read_text() == "p"

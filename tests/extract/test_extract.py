@@ -1,24 +1,27 @@
 """The whole room on drawn portraits, with the detector that needs no weights."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.extract.crop import Geometry
-from stages.extract.extract import COLUMNS, extract
+from stages.extract.extract import extract
 from stages.extract.haar import Haar
 from stages.params.merge import load
+from stages.records.faces import FACES
+from stages.records.folders import picture, pictures
+from stages.records.manifest import Photo
+from tests.weights_folder import CASCADE, write_weights
 
-GEOMETRY = Geometry(96, 0.5)
-LIMITS = next(iter(load(Path(__file__).parents[2] / "params.yaml").tasks.values())).extract.quality
+PARAMS = next(iter(load(Path(__file__).parents[2] / "params.yaml").tasks.values())).extract
+PARAMS = PARAMS.model_copy(update={"size": 96, "face_width": 0.5, "drop": ()})
+LIMITS = PARAMS.quality
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +38,28 @@ def portraits():
 def room(tmp_path):
     """A function that runs the room on {id: (label, RGB array or bytes)}."""
     weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "weights.json").write_text(json.dumps({"detector": {"name": "haar", "file": None}}))
+    write_weights(weights)
 
-    def run(photos, *, which="largest", workers=1, name="run", limits=LIMITS, drop=()):
+    def run(photos, *, which="largest", workers=1, name="run"):
         raw, out = tmp_path / name / "raw", tmp_path / name / "out"
-        raw.mkdir(parents=True)
-        out.mkdir()
+        for folder in (raw, out):
+            pictures(folder).mkdir(parents=True)
         for photo_id, (_, image) in photos.items():
             if isinstance(image, bytes):
-                (raw / f"{photo_id}.jpg").write_bytes(image)
+                picture(raw, photo_id).with_suffix(".jpg").write_bytes(image)
             else:
-                write_png(raw / f"{photo_id}.png", image)
-        manifest = [{"id": photo_id, "label": label} for photo_id, (label, _) in photos.items()]
-        faces = extract(
-            manifest, raw, weights, out, GEOMETRY, which=which, min_score=0.7, limits=limits,
-            drop=drop, scratch=tmp_path / name / "scratch", workers=workers,
-        )  # fmt: skip
-        return pd.DataFrame(faces), out
+                write_png(picture(raw, photo_id), image)
+        manifest = [replace(PHOTO, id=id, label=label) for id, (label, _) in photos.items()]
+        params = PARAMS.model_copy(update={"face": which})
+        scratch = tmp_path / name / "scratch"
+        crops = extract(manifest, raw, weights, out, params, scratch=scratch, workers=workers)
+        FACES.write(out, crops)
+        return FACES.frame(out), pictures(out)
 
     return run
+
+
+PHOTO = Photo(*[""] * 8, 256, 256, "", "pool", "", "")
 
 
 def wall(size=256):
@@ -65,12 +70,12 @@ def test_a_row_for_every_photo_and_a_crop_for_every_face(room, portraits):
     photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits)}
     photos |= {"empty": ("one", wall()), "broken": ("two", b"\xff\xd8\xff cut short")}
     faces, out = room(photos)
-    assert list(faces.columns) == COLUMNS
+    assert list(faces.columns) == FACES.columns
     assert list(faces.id) == list(photos)
     reasons = dict(zip(faces.id, faces.reason, strict=True))
     assert reasons["empty"] == "no face found"
     assert "damaged" in reasons["broken"]
-    kept = faces[faces.kept == 1]
+    kept = faces[faces.kept]
     assert list(kept.id) == [f"p{i}" for i in range(len(portraits))]
     assert {path.stem for path in out.iterdir()} == set(kept.id)
     for row, photo in zip(kept.itertuples(), portraits, strict=True):
@@ -98,7 +103,7 @@ def test_face_at_the_edge_is_cropped_whole_size(room, portraits):
     x, y, w, h = portraits[0].box
     cut = portraits[0].image[max(y - h // 5, 0) : y + h + h // 8, x - w // 8 : x + w + w // 8]
     faces, out = room({"edge": ("one", np.ascontiguousarray(cut))})
-    assert faces.kept.tolist() == [1]
+    assert faces.kept.tolist() == [True]
     assert read_png(out / "edge.png").shape == (96, 96, 3)
 
 
@@ -129,10 +134,10 @@ def test_one_and_two_processes_write_the_same_bytes(room, portraits):
 def test_haar_finds_and_levels_a_tilted_head(portraits, degrees):
     """Compared with the same head upright, whose eyes are level."""
     photo = portraits[0].image
-    upright = Haar().detect(photo)[0]
+    upright = Haar(CASCADE).detect(photo)[0]
     turn = cv2.getRotationMatrix2D((128, 128), degrees, 1)
     tilted = cv2.warpAffine(photo, turn, (256, 256), borderMode=cv2.BORDER_REPLICATE)
-    faces = Haar().detect(tilted)
+    faces = Haar(CASCADE).detect(tilted)
     assert faces
     face = max(faces, key=lambda face: face.score)
     expected = upright.eyes @ turn[:, :2].T + turn[:, 2]

@@ -1,7 +1,6 @@
 """Both rooms with a scratch: what is computed again after which edit, and after which kill -9."""
 
 import hashlib
-import json
 import os
 import random
 import shutil
@@ -11,17 +10,21 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from stages.collect.synthetic import draw, plan
 from stages.common.images import write_png
-from stages.common.tables import write_table
 from stages.extract import __main__ as extract_door
 from stages.extract import extract as extract_room
 from stages.matte import __main__ as matte_door
 from stages.matte import matte as matte_room
+from stages.records.folders import Folders, picture, pictures
+from stages.records.manifest import MANIFEST
+from stages.records.weights import WEIGHTS
+from tests.extract.test_extract import PHOTO
 from tests.params_yaml import alone, complete, read_params, write_params
+from tests.weights_folder import write_weights
 
 REPO = Path(__file__).parents[2]
 TASK = "pets"
@@ -36,13 +39,9 @@ def project(tmp_path_factory):
     task = next(iter(complete()["tasks"].values())) | {"classes": CLASSES, "bins": None}
     task["extract"] |= {"size": 96, "drop": []}
     write_params(alone(TASK, task), root)
-    weights, raw = root / "data/weights" / TASK, root / "data/raw" / TASK
-    (raw / "images").mkdir(parents=True)
-    weights.mkdir(parents=True)
-    entries = {"detector": {"name": "haar"}, "segmenter": {"name": "grabcut"}}
-    for entry in entries.values():
-        entry["file"] = None
-    (weights / "weights.json").write_text(json.dumps(entries))
+    at = Folders(TASK, root)
+    pictures(at.raw).mkdir(parents=True)
+    write_weights(at.weights)
     specs = plan(CLASSES, signal="geometry", people=PHOTOS, photos=1, wild=0, size=128, seed=7)
     for number, spec in enumerate(specs):
         add_photo(root, number, draw(spec))
@@ -50,11 +49,11 @@ def project(tmp_path_factory):
 
 
 def add_photo(root, number, photo):
-    raw = root / "data/raw" / TASK
-    write_png(raw / "images" / f"p{number:02}.png", photo.image)
-    rows = [(path.stem, list(CLASSES)[int(path.stem[1:]) % 2]) for path in sorted(
-        (raw / "images").iterdir())]  # fmt: skip
-    write_table(raw / "manifest.csv", pd.DataFrame(rows, columns=["id", "label"]))
+    raw = Folders(TASK, root).raw
+    write_png(picture(raw, f"p{number:02}"), photo.image)
+    ids = sorted(path.stem for path in pictures(raw).iterdir())
+    label = {id: list(CLASSES)[int(id[1:]) % 2] for id in ids}
+    MANIFEST.write(raw, [replace(PHOTO, id=id, label=label[id]) for id in ids])
 
 
 @pytest.fixture
@@ -138,27 +137,16 @@ def test_other_pixels_under_an_old_name(room):
 def test_code(room, monkeypatch, tmp_path):
     edited = tmp_path / "crop.py"
     edited.write_text("changed")
-    monkeypatch.setattr(extract_room, "CODE", [edited])
+    monkeypatch.setattr(extract_room, "closure", lambda module: [edited])
     assert room() == (ALL, 0)
-    monkeypatch.setattr(matte_room, "CODE", [edited])
+    monkeypatch.setattr(matte_room, "closure", lambda module: [edited])
     assert room() == (0, ALL)
-
-
-def test_each_room_watches_its_own_code():
-    for module in (extract_room, matte_room):
-        names = {path.name for path in module.CODE}
-        assert {Path(module.__file__).name, "images.py"} <= names
-    assert {"crop.py", "yunet.py", "haar.py", "shrink.py", "face.py"} <= {
-        path.name for path in extract_room.CODE
-    }
 
 
 def test_weights_of_the_segmenter(room, monkeypatch):
     """The detector's results do not depend on them."""
-    weights = Path("data/weights") / TASK
-    entries = json.loads((weights / "weights.json").read_text())
-    entries["segmenter"]["file"] = "net.onnx"
-    (weights / "weights.json").write_text(json.dumps(entries))
+    weights = Folders(TASK).weights
+    write_weights(weights, file="net.onnx")
     (weights / "net.onnx").write_bytes(b"1")
     assert room() == (0, ALL)
     (weights / "net.onnx").write_bytes(b"2")
@@ -167,13 +155,11 @@ def test_weights_of_the_segmenter(room, monkeypatch):
 
 
 def test_weights_of_the_detector(room):
-    weights = Path("data/weights") / TASK
-    entries = json.loads((weights / "weights.json").read_text())
-    entries["detector"]["file"] = "net.onnx"
-    (weights / "weights.json").write_text(json.dumps(entries))
-    (weights / "net.onnx").write_bytes(b"1")
+    weights = Folders(TASK).weights
+    cascade = WEIGHTS.read(weights).detector.path(weights)
+    cascade.write_text(cascade.read_text() + "<!-- 1 -->")
     assert room() == (ALL, 0)
-    (weights / "net.onnx").write_bytes(b"2")
+    cascade.write_text(cascade.read_text() + "<!-- 2 -->")
     assert room() == (ALL, 0)
 
 

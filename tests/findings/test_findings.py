@@ -17,6 +17,7 @@ from stages.common.errors import UserError
 from stages.common.images import write_png
 from stages.common.metrics import Difference
 from stages.params.merge import load
+from stages.records import folders
 from stages.records.findings import Bar, Figure, finding_file, findings_folder, read_findings
 from stages.records.splits import Assignment
 from tests.conftest import REPO
@@ -53,7 +54,9 @@ def drawn(tmp_path, *, tied: bool = True, persons: int = 20, wild: bool = False)
             cv2.circle(inside, (12, 12), 6, 255, -1)
             if tied:
                 picture[inside > 0] = np.clip(rng.normal(COLOURS[label], 15), 0, 255)
-            write_png(tmp_path / f"{id}.png", np.dstack([picture, inside]))
+            file = folders.picture(tmp_path, id)
+            file.parent.mkdir(exist_ok=True)
+            write_png(file, np.dstack([picture, inside]))
             rows.append(Assignment(id, label, f"p{who}", f"{2 * who + 1:016x}", part))
     task = load(REPO / "params.yaml").task("tone")
     mild = dict(copies=20, size=16, rotation=10, shift=0.05, shear=0, zoom=0.05)

@@ -7,6 +7,7 @@ from stages.extract.crop import Geometry, crop
 from stages.extract.face import choose
 from stages.extract.haar import Haar
 from stages.matte import grabcut
+from tests.weights_folder import CASCADE
 
 GEOMETRY = Geometry(128, 0.5)
 PRIOR = grabcut.prior(GEOMETRY.eyes / GEOMETRY.size)
@@ -20,7 +21,7 @@ def iou(alpha, mask):
 @pytest.fixture(scope="module")
 def crops():
     """Drawn portraits and their true masks, in our crop geometry."""
-    detector, result = Haar(), []
+    detector, result = Haar(CASCADE), []
     for spec in plan(["a", "b"], signal="age", people=4, photos=2, wild=2, size=256, seed=3):
         photo = draw(spec)
         if faces := detector.detect(photo.image):

@@ -1,18 +1,20 @@
 import hashlib
-import json
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.extract.crop import Geometry
-from stages.matte.matte import COLUMNS, matte
-from stages.records.params import CutoutQuality, Onnx
+from stages.matte.matte import matte
+from stages.records.faces import GEOMETRY, Crop
+from stages.records.folders import picture, pictures
+from stages.records.mattes import MATTES
+from stages.records.params import CutoutQuality, Matte, Onnx
+from tests.weights_folder import write_weights
 
-GEOMETRY = Geometry(64, 0.5)
+PLACES = Geometry(64, 0.5).places()
 LIMITS = CutoutQuality(small=0.1, large=0.95)
 
 
@@ -29,52 +31,49 @@ def drawing(seed):
 def room(tmp_path_factory):
     """A function that runs the room on {id: RGB array} with a session."""
 
-    def run(pictures, session, *, workers=1, extra=(), model=None, onnx=None, drop=()):
+    def run(images, session, *, workers=1, extra=(), model=None, onnx=None, drop=()):
         base = tmp_path_factory.mktemp(session)
         weights, folder, out = base / "weights", base / "faces", base / "out"
-        for path in (weights, folder / "images", out):
-            path.mkdir(parents=True)
-        entry = {"name": session, "file": f"{session}.onnx" if model else None}
-        (weights / "weights.json").write_text(json.dumps({"segmenter": entry}))
+        for path in (folder, out):
+            pictures(path).mkdir(parents=True)
+        write_weights(weights, session, f"{session}.onnx" if model else None)
         if model:
-            (weights / entry["file"]).write_bytes(model)
-        place = {"size": GEOMETRY.size, "eyes": GEOMETRY.eyes.tolist()}
-        (folder / "geometry.json").write_text(json.dumps(place))
-        for face_id, image in pictures.items():
-            write_png(folder / "images" / f"{face_id}.png", image)
-        rows = [(face_id, "a", "1") for face_id in pictures] + list(extra)
-        faces = [dict(zip(("id", "label", "kept"), row, strict=True)) for row in rows]
-        mattes = matte(
-            faces, folder, weights, out, onnx=onnx, limits=LIMITS, drop=drop,
-            scratch=base / "scratch", workers=workers,
-        )  # fmt: skip
-        return pd.DataFrame(mattes), out
+            (weights / f"{session}.onnx").write_bytes(model)
+        GEOMETRY.write(folder, PLACES)
+        for face_id, image in images.items():
+            write_png(picture(folder, face_id), image)
+        crops = [Crop(face_id, "a", True) for face_id in images] + list(extra)
+        params = Matte(session=session, onnx=onnx, quality=LIMITS, drop=drop)
+        scratch = base / "scratch"
+        mattes = matte(crops, folder, weights, out, params, scratch=scratch, workers=workers)
+        MATTES.write(out, mattes)
+        return MATTES.frame(out), pictures(out)
 
     return run
 
 
 @pytest.fixture(scope="module")
 def by_grabcut(room):
-    pictures = {f"p{i}": drawing(i) for i in range(30)}
-    return pictures, *room(pictures, "grabcut", extra=[("gone", "a", "0")])
+    images = {f"p{i}": drawing(i) for i in range(30)}
+    return images, *room(images, "grabcut", extra=[Crop("gone", "a", False)])
 
 
 def test_grabcut_keeps_colours_and_alpha(by_grabcut):
-    pictures, mattes, out = by_grabcut
-    assert list(mattes.columns) == COLUMNS
-    assert mattes.id.tolist() == list(pictures)  # "gone" had no face
+    images, mattes, out = by_grabcut
+    assert list(mattes.columns) == MATTES.columns
+    assert mattes.id.tolist() == list(images)  # "gone" had no face
     assert set(mattes.session) == {"grabcut"}
     for row in mattes.itertuples():
         cutout = read_png(out / f"{row.id}.png")
-        np.testing.assert_array_equal(cutout[..., :3], pictures[row.id])
+        np.testing.assert_array_equal(cutout[..., :3], images[row.id])
         assert cutout[32, 32, 3] == 255
         assert cutout[4, 4, 3] == 0
         assert row.coverage == pytest.approx(cutout[..., 3].mean() / 255, abs=1e-4)
 
 
 def test_two_processes_write_the_same_bytes(room, by_grabcut):
-    pictures, *one = by_grabcut
-    two = room(pictures, "grabcut", workers=2)
+    images, *one = by_grabcut
+    two = room(images, "grabcut", workers=2)
     assert one[0].to_csv() == two[0].to_csv()
     digests = [
         [hashlib.sha256(path.read_bytes()).digest() for path in sorted(out.iterdir())]

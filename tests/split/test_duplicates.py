@@ -63,8 +63,12 @@ def save(root, id, data):
 
 
 def found_in(root, ids=None, least=LEAST):
-    ids = ids or [path.stem for path in (root / "photos").iterdir()]
-    return find_duplicates(ids, root / "photos", root / "faces", least, scratch=root / "scratch")
+    photos, faces = files(root)
+    return find_duplicates(ids or photos, photos, faces, least, scratch=root / "scratch")
+
+
+def files(root):
+    return [{p.stem: p for p in (root / kind).iterdir()} for kind in ("photos", "faces")]
 
 
 def test_people_who_look_alike_are_no_duplicates(people):
@@ -83,7 +87,7 @@ def test_copies_are_found_and_nothing_else(people, tmp_path, kind):
     assert pairs == {(path.stem, f"f{path.stem[1:]}") for path in originals}
     if kind != "cropped":
         assert set(found.view) == {"photo"}
-    assert set(found.mirrored) == {int(kind in ("mirrored", "all of it"))}
+    assert set(found.mirrored) == {kind in ("mirrored", "all of it")}
     assert found.similarity.between(LEAST, 1).all()
 
 
@@ -108,7 +112,7 @@ def test_neither_order_nor_processes_matter(people, tmp_path, monkeypatch):
     ids = sorted(path.stem for path in (root / "photos").iterdir())
     found = found_in(root, ids, 0.5)
     assert len(found) >= 5
-    photos, faces = root / "photos", root / "faces"
+    photos, faces = files(root)
     monkeypatch.setattr("stages.split.duplicates.FEW", 0)
     monkeypatch.setattr("stages.common.reuse.FEW", 0)
     again = find_duplicates(ids[::-1], photos, faces, 0.5, scratch=tmp_path / "scratch", workers=2)

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.common.images import write_png
-from stages.common.tables import read_table, write_table
+from stages.records.folders import Folders, picture
+from stages.records.manifest import MANIFEST, Photo
+from stages.records.mattes import MATTES, Cutout
+from stages.records.splits import DUPLICATES, REMOVED, SPLITS
 from stages.split.groups import groups
 from stages.split.split import PARTS, deal, leaks, refuse_leaks, split
 from tests.params_yaml import complete, write_params
@@ -279,16 +282,18 @@ def test_command(tmp_path):
     write_params(params, tmp_path)
     table = photos([*strangers({"쿨톤": 12, "웜톤": 12}), *strangers({"웜톤": 4}, "", "wild")])
     copies = {5: 4, 20: 2, 27: 13}  # within a class, under two labels, wild of the pool
-    write_table(tmp_path / f"data/raw/{task}/manifest.csv", table)
+    at = Folders(task, tmp_path)
+    empty = dict.fromkeys(set(Photo.__struct_fields__) - {"value", "columns"}, "")
+    rows = table.to_dict("records")
+    MANIFEST.write(at.raw, [Photo(**empty | {"width": 96, "height": 96} | row) for row in rows])
     for row, id in enumerate(table.id):
-        picture = noise(copies.get(row, row))
-        for folder, shown in (("raw", picture), ("faces", picture[16:80, 16:80])):
-            path = tmp_path / f"data/{folder}/{task}/images/{id}.png"
+        photo = noise(copies.get(row, row))
+        for folder, shown in ((at.raw, photo), (at.faces, photo[16:80, 16:80])):
+            path = picture(folder, id)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, np.clip(shown * (0.8 if row in copies else 1), 0, 255).astype(np.uint8))
-    mattes = pd.DataFrame({"id": table.id, "kept": "1", "reason": ""})
-    mattes.loc[3, "kept"] = "0"
-    write_table(tmp_path / f"data/mattes/{task}/mattes.csv", mattes.sort_values("id"))
+    kept = {id: id != table.id[3] for id in sorted(table.id)}
+    MATTES.write(at.mattes, [Cutout(id, "", "none", 1, kept[id]) for id in kept])
     result = subprocess.run(
         [sys.executable, "-m", "stages.split", task],
         cwd=tmp_path,
@@ -299,11 +304,10 @@ def test_command(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "1 photos set aside: its person or a duplicate is in the pool" in result.stderr
     assert "2 photos set aside: same picture under another label" in result.stderr
-    folder = tmp_path / f"data/splits/{task}"
     splits, removed, duplicates = (
-        read_table(folder / f"{name}.csv") for name in ("splits", "removed", "duplicates")
+        table.frame(at.splits) for table in (SPLITS, REMOVED, DUPLICATES)
     )
-    assert list(splits.columns)[:5] == ["id", "label", "person", "group", "part"]
+    assert list(splits.columns) == ["id", "label", "person", "group", "part", "value"]
     assert sorted([*splits.id, *removed.id]) == sorted(set(table.id) - {table.id[3]})
     assert set(removed.id) == set(table.id[[2, 20, 27]])
     found = {frozenset(pair) for pair in zip(duplicates.a, duplicates.b, strict=True)}

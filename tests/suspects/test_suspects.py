@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from stages.common.images import write_png
-from stages.common.tables import read_table, write_table
+from stages.records.folders import Folders, picture
+from stages.records.splits import SPLITS
+from stages.records.suspects import SUSPECTS
 from stages.suspects.features import describe
 from stages.suspects.suspects import suspects
-from tests.params_yaml import shipped, write_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,21 +67,20 @@ def test_few_groups(groups):
 def test_command(tmp_path):
     table, _ = two_kinds(24)
     table = exchange(table, [5])
-    rng = np.random.default_rng(0)
+    rng, at = np.random.default_rng(0), Folders("age", tmp_path)
     for row, id in enumerate(table.id):
-        picture = rng.integers(0, 80, (64, 64, 3)) + ([0, 0, 150] if row % 2 else [150, 0, 0])
-        path = tmp_path / f"data/faces/age/images/{id}.png"
+        face = rng.integers(0, 80, (64, 64, 3)) + ([0, 0, 150] if row % 2 else [150, 0, 0])
+        path = picture(at.faces, id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_png(path, picture.astype(np.uint8))
-    write_table(tmp_path / "data/splits/age/splits.csv", table)
-    write_params(shipped(), tmp_path)
+        write_png(path, face.astype(np.uint8))
+    SPLITS.write_frame(at.splits, table.assign(person="", part="train", value=None))
     subprocess.run(
         [sys.executable, "-m", "stages.suspects", "age"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=True,
     )
-    found = read_table(tmp_path / "data/suspects/age/suspects.csv")
+    found = SUSPECTS.frame(at.suspects)
     assert found.id[0] == table.id[5] and found.likely[0] != found.label[0]
     assert list(found.columns) == ["id", "label", "likely", "p_label", "p_likely", "suspect"]
 
