@@ -29,6 +29,21 @@ def tiny_params() -> dict:
     return alone(TASK, task)
 
 
+# Fixtures that run DVC, or data that tests train networks on in processes of their own.
+HEAVY = {"fresh", "built", "parts", "stage", "undisturbed"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a heavy fixture are slow; with `-n 2` each process takes whole files, or all tests
+    of the built project, at a time."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & HEAVY:
+            item.add_marker(pytest.mark.slow)
+        built = fixtures & {"fresh", "built"}
+        item.add_marker(pytest.mark.xdist_group("built" if built else str(item.path)))
+
+
 class Project:
     """A checkout that commands are run in, as a user would."""
 

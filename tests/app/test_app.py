@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.promote.mini import REPO, TASK
+
+pytestmark = pytest.mark.slow
 
 
 def app(folder: Path, *photos: str) -> subprocess.CompletedProcess:

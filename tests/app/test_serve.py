@@ -17,6 +17,8 @@ import pytest
 from app.chain import Chain
 from tests.promote.mini import REPO, TASK
 
+pytestmark = pytest.mark.slow
+
 IMPORTS = """
 import ast, sys
 from importlib.metadata import packages_distributions
@@ -54,7 +56,6 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.mark.slow
 def test_mlflow_serves_the_chain(copy, tmp_path):
     subprocess.run(
         [sys.executable, "-m", "stages.tracking.register"],

@@ -18,6 +18,8 @@ from stages.records.splits import SPLITS, Assignment
 from tests.conftest import CLASSES, REPO, TASK, tiny_params
 from tests.params_yaml import read_params, write_params
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = 42  # 40 of train, and one each of val and test
 
 

@@ -26,6 +26,8 @@ from tests.extract.test_extract import PHOTO
 from tests.params_yaml import alone, complete, read_params, write_params
 from tests.weights_folder import write_weights
 
+pytestmark = pytest.mark.slow  # a pipeline up to the cut-outs for each test
+
 REPO = Path(__file__).parents[2]
 TASK = "pets"
 CLASSES = {"fox": "Fox", "owl": "Owl"}

@@ -22,6 +22,8 @@ from stages.records.findings import Bar, Figure, finding_file, findings_folder, 
 from stages.records.splits import Assignment
 from tests.conftest import REPO
 
+pytestmark = pytest.mark.slow
+
 CLASSES = {"red": "Red", "blue": "Blue"}
 COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 

@@ -44,6 +44,7 @@ def history():
     return [(e["event"], e["network"]) for e in json.loads((FOLDER / "history.json").read_text())]
 
 
+@pytest.mark.slow
 def test_a_rollback_lasts(project):
     write_network(0.1, "4")
     main(TASK)
