@@ -3,6 +3,7 @@
 .PHONY: help repro quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -12,10 +13,10 @@ repro: .venv/ready ## build everything: dvc repro
 	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
 
 quick: .venv/ready ## the unit tests: no DVC, no search, no server
-	@$(RUN) python -m pytest -m "not slow"
+	@$(RUN) python -m pytest $(PARALLEL) -m "not slow"
 
 test: .venv/ready ## all tests
-	@$(RUN) python -m pytest
+	@$(RUN) python -m pytest $(PARALLEL)
 
 lint: .venv/ready ## rules, format and types
 	@$(RUN) ruff check .

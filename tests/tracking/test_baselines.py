@@ -9,6 +9,8 @@ from stages.records.trials import Epoch
 from stages.tracking.baselines import ensure_baselines
 from stages.tracking.store import connect, experiment_id
 
+pytestmark = pytest.mark.slow  # a real MLflow
+
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):

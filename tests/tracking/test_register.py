@@ -11,6 +11,8 @@ from stages.common.files import sha256
 from stages.promote.__main__ import main
 from tests.promote.mini import TASK, write_network
 
+pytestmark = pytest.mark.slow  # a real MLflow
+
 FOLDER = Path("data/promote", TASK)
 
 

@@ -1,6 +1,10 @@
 import sqlite3
 
+import pytest
+
 from stages.tracking import store
+
+pytestmark = pytest.mark.slow  # a real MLflow
 
 
 def test_a_store_whose_making_was_killed_is_made_anew(tmp_path, monkeypatch):
