@@ -27,8 +27,9 @@ format: .venv/ready ## rewrite the code as lint wants it
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-docs: .venv/ready ## docs/parameters.md and its schema, from stages/records/params.py
+docs: .venv/ready ## docs/parameters.md, its schema and the table of files, from stages/records
 	@$(RUN) python -m stages.params.describe
+	@$(RUN) python -m stages.records.catalogue
 
 ui: .venv/ready ## MLflow on http://127.0.0.1:5000
 	@$(RUN) mlflow ui --host 127.0.0.1 --port 5000 \
