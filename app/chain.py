@@ -32,7 +32,7 @@ from stages.records.trials import CLASSES, MODEL
 
 @dataclass(frozen=True)
 class Answer:
-    """To one photo. If `label` is None there is no answer, and `reason` says why."""
+    """The answer to one photo. If `label` is None there is no answer, and `reason` says why."""
 
     label: str | None = None  # the likeliest class
     title: str | None = None  # its name for people
@@ -70,7 +70,7 @@ class Chain:
     def answer(self, photo: bytes) -> Answer:
         """The answer for a jpg, png or webp file's bytes; never raises for what they hold."""
         if len(photo) > MAX_BYTES:
-            return Answer(reason=f"{len(photo)} bytes; at most {MAX_BYTES} are looked at")
+            return Answer(reason=f"{len(photo)} bytes; at most {MAX_BYTES} are allowed")
         try:
             image = decode(photo)
         except BadImage as error:

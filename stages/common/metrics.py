@@ -1,19 +1,19 @@
 """How good answers are, and how sure one can be of that.
 
-Intervals come from resampling whole groups (one person, one cluster of duplicates): photos of one
-person are answered alike, so a bootstrap over photos would promise too much (Field and Welsh,
+Intervals come from resampling whole groups (one person, one cluster of duplicates). Photos of one
+person get similar answers, so intervals from resampled photos would be too narrow (Field and Welsh,
 2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 BINS = 15  # of equal width, for the expected calibration error
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1")
-CHUNK_BYTES = 64 << 20  # of weights of resampled photos at a time
+CHUNK_BYTES = 64 << 20  # weights of resampled photos in memory at a time
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,16 @@ def intervals(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """The percentile interval of each of `scores`, over resampled `groups` (N,) of anything that
-    sorts. None are given where there is no photo; shares of 0 or 1 are as in `share_interval`."""
+    """The percentile interval of each of `scores`, over resampled `groups`, (N,) of anything that
+    sorts. Empty if there is no photo. Shares of 0 or 1 are treated as in `share_interval`."""
     if not len(labels):
         return {}
     facts = _facts(labels, probabilities, ordered, values, predicted_values)
     chunks = [_metrics(weights, facts) for weights in resampled(groups, resamples, seed)]
     found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-    # The fewer different photos a bin has, the larger its error: resamples are too bad by about so
-    # much, and their percentiles alone would often leave out the very value they are about.
+    # The fewer different photos a bin has, the larger its error. A resample has fewer than the
+    # part, so its error is too large by about `excess`; without the correction, the percentiles
+    # often miss the part's own error.
     excess = found["ece"].mean() - _metrics(np.ones((1, len(labels))), facts)["ece"]
     found["ece"] = np.maximum(found["ece"] - excess, 0)
     spread = {
@@ -86,9 +87,9 @@ def share_interval(
 ) -> tuple[float, float]:
     """The percentile interval, over resampled `groups` (N,), of the mean of `shares`, (N,) in 0..1.
 
-    Where all are 0, or all 1, every resample says the same; but eight right answers of eight do
-    not prove that all are right. Then one end is Clopper's and Pearson's exact one (1934), for as
-    many trials as there are groups. Raises ValueError where there is none.
+    Where all are 0, or all 1, every resample has the same mean, but eight right answers of eight do
+    not prove that all answers are right. Then one end is the exact one of Clopper and Pearson
+    (1934), for as many trials as there are groups. Raises ValueError if there is no photo.
     """
     if not len(shares):
         raise ValueError("there is no photo to take a mean of")
@@ -104,13 +105,16 @@ def paired_difference(
     b: np.ndarray,
     groups: np.ndarray,
     *,
-    metric: str = "balanced_accuracy",
+    metric: Literal["accuracy", "balanced_accuracy"] = "balanced_accuracy",
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Difference:
-    """`a`'s accuracy or balanced_accuracy minus `b`'s: predicted labels, int (N,), of the same
-    photos. A label of -1 is no answer, and wrong. Raises ValueError where there is no photo."""
+    """The accuracy or balanced accuracy of `a` minus that of `b`.
+
+    `a`, `b`: labels that two systems predict for the same photos, int (N,); -1 is no answer, which
+    is wrong. Raises ValueError if there is no photo.
+    """
     if not len(labels):
         raise ValueError("there is no photo to compare two systems on")
     measure: Callable = {"accuracy": _accuracy, "balanced_accuracy": _balanced}[metric]
@@ -127,8 +131,10 @@ def paired_difference(
 
 
 def resampled(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Chunks of float32 (n, N): how often each photo comes in each of `resamples` resamples in
-    which as many groups as there are were drawn with replacement."""
+    """Chunks of float32 (n, N): how often each photo is in each of `resamples` resamples.
+
+    A resample draws as many groups as there are, with replacement.
+    """
     _, member = np.unique(np.asarray(groups), return_inverse=True)
     count = member.max() + 1
     rng = np.random.default_rng(seed)
@@ -139,56 +145,66 @@ def resampled(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndar
         yield drawn[:, member]
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What each of N photos adds to the sums that the metrics are made of."""
+
+    classes: int
+    ordered: bool
+    cell: np.ndarray  # (N, K * K), 1 in the photo's cell of the confusion matrix
+    log_loss: np.ndarray  # (N,)
+    brier: np.ndarray  # (N,)
+    excess: np.ndarray  # (N, BINS), confidence minus 1 if right, in the bin of the confidence
+    error: np.ndarray | None  # (N,), of a regression's number
+
+
 def _facts(
     labels: np.ndarray,
     probabilities: np.ndarray,
     ordered: bool,
     values: np.ndarray | None,
     predicted_values: np.ndarray | None,
-) -> dict[str, Any]:
-    """What each photo adds to the sums that the metrics are made of."""
+) -> _Facts:
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     k = probabilities.shape[1]
     predicted, confidence = probabilities.argmax(1), probabilities.max(1)
     given = probabilities[np.arange(len(labels)), labels]
-    facts = {
-        "k": k,
-        "ordered": ordered,
-        "cell": np.eye(k * k, dtype=np.float32)[labels * k + predicted],
-        "log_loss": -np.log(np.clip(given, np.finfo(np.float64).eps, 1)),
-        "brier": ((probabilities - np.eye(k)[labels]) ** 2).sum(1),
-        "excess": np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
-        * (confidence - (predicted == labels))[:, None],
-    }
-    if values is not None:
-        facts["mae"] = np.abs(np.asarray(values) - predicted_values)
-    return facts
+    bins = np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
+    return _Facts(
+        classes=k,
+        ordered=ordered,
+        cell=np.eye(k * k, dtype=np.float32)[labels * k + predicted],
+        log_loss=-np.log(np.clip(given, np.finfo(np.float64).eps, 1)),
+        brier=((probabilities - np.eye(k)[labels]) ** 2).sum(1),
+        excess=bins * (confidence - (predicted == labels))[:, None],
+        error=None if values is None else np.abs(np.asarray(values) - predicted_values),
+    )
 
 
-def _metrics(weights: np.ndarray, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+def _metrics(weights: np.ndarray, facts: _Facts) -> dict[str, np.ndarray]:
     """Every metric for each row of `weights` (n, N)."""
-    k = facts["k"]
+    k = facts.classes
     with np.errstate(invalid="ignore", divide="ignore"):
         total = weights.sum(1)
-        matrix = (weights @ facts["cell"]).reshape(-1, k, k)
+        matrix = (weights @ facts.cell).reshape(-1, k, k)
         hits, support = np.einsum("nii->ni", matrix), matrix.sum(2)
         f1 = np.where(support > 0, 2 * hits / (support + matrix.sum(1)), np.nan)
         found = {
             "accuracy": hits.sum(1) / total,
             "balanced_accuracy": _mean(hits / support),
             "macro_f1": _mean(f1),
-            "log_loss": weights @ facts["log_loss"] / total,
-            "brier": weights @ facts["brier"] / total,
-            "ece": np.abs(weights @ facts["excess"]).sum(1) / total,
+            "log_loss": weights @ facts.log_loss / total,
+            "brier": weights @ facts.brier / total,
+            "ece": np.abs(weights @ facts.excess).sum(1) / total,
         }
-        if facts["ordered"]:
+        if facts.ordered:
             apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
             by_chance = np.einsum("ni,nj->nij", support, matrix.sum(1)) / total[:, None, None]
             disagreement = (matrix * apart**2).sum((1, 2)) / (by_chance * apart**2).sum((1, 2))
             found["qwk"] = 1 - disagreement
             found["group_error"] = (matrix * apart).sum((1, 2)) / total
-        if "mae" in facts:
-            found["mae"] = weights @ facts["mae"] / total
+        if facts.error is not None:
+            found["mae"] = weights @ facts.error / total
     return found
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stages.records.folders import Folders
 from stages.records.shards import Pictures, Shards
+from stages.records.splits import EXAMS, SPLITS
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class Part:
     ids: list[str]
     groups: np.ndarray  # (N,) text
     values: np.ndarray  # (N,) float, the photos' numbers, NaN where unknown
+
+
+def load_parts(at: Folders, *, with_val: bool) -> list[Part]:
+    """Test and wild, after val if the network has not trained on it."""
+    splits = SPLITS.frame(at.splits)
+    val = [load_part(at, "val", splits)] if with_val else []
+    return [*val, *(load_part(at, part, splits) for part in EXAMS)]
 
 
 def load_part(at: Folders, name: Literal["val", "test", "wild"], splits: pd.DataFrame) -> Part:

@@ -6,10 +6,25 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.metrics import share_interval
 from stages.records.evaluation import Slice
+from stages.records.faces import FACES
+from stages.records.folders import Folders
+from stages.records.manifest import MANIFEST
+from stages.records.mattes import MATTES
 
 FEWEST = 5  # photos in a slice, and outside it: fewer would only measure chance
 
 Values = dict[str, list[str]]  # id of a photo -> its values in one column
+
+
+def read_columns(names: tuple[str, ...], at: Folders) -> dict[str, Values]:
+    """`slice_columns` of a task's files."""
+    return slice_columns(
+        names,
+        f"tasks.{at.task}.evaluate.slices",
+        MANIFEST.frame(at.raw),
+        FACES.frame(at.faces),
+        MATTES.frame(at.mattes),
+    )
 
 
 def slice_columns(

@@ -1,6 +1,7 @@
 """A JSON file of one type."""
 
 from pathlib import Path
+from types import UnionType
 from typing import Generic, TypeVar
 
 import msgspec
@@ -18,7 +19,7 @@ class JsonFile(Generic[T]):
     `remedy`: what people may do about a file that cannot be read.
     """
 
-    def __init__(self, name: str, type: type[T], *, remedy: str = REMEDY) -> None:
+    def __init__(self, name: str, type: type[T] | UnionType, *, remedy: str = REMEDY) -> None:
         self.name, self.type, self.remedy = name, type, remedy
 
     def path(self, folder: Path) -> Path:

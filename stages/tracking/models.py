@@ -133,24 +133,27 @@ def _log_chain(client: "MlflowClient", folder: Path, classes: dict[str, str], ru
 
     from app.model import SIGNATURE
 
-    with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
-        warnings.filterwarnings("ignore", ".*input example.*")  # it would be somebody's face
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(ROOT / "app/model.py"),
-            artifacts={"chain": str(folder.resolve())},
-            code_paths=[str(ROOT / "app"), str(ROOT / "stages")],
-            signature=SIGNATURE,
-            metadata={"classes": list(classes), "titles": list(classes.values())},
-            # Given, because MLflow would start a second Python to find out.
-            pip_requirements=requirements(),
-        )
     for file in (TRIALS, CLASSES, METRICS):
         client.log_artifact(run_id, str(file.path(folder)))
     for part, headline in METRICS.read(folder).items():
         for name, value in _flat(headline).items():
             client.log_metric(run_id, f"{part}_{name}", value)
-    return logged.model_uri
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*input example.*")  # it would be somebody's face
+        mlflow.start_run(run_id=run_id)
+        try:
+            return mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(ROOT / "app/model.py"),
+                artifacts={"chain": str(folder.resolve())},
+                code_paths=[str(ROOT / "app"), str(ROOT / "stages")],
+                signature=SIGNATURE,
+                metadata={"classes": list(classes), "titles": list(classes.values())},
+                # Given, because MLflow would start a second Python to find out.
+                pip_requirements=requirements(),
+            ).model_uri
+        finally:
+            mlflow.end_run()
 
 
 def _flat(headline: Headline) -> dict[str, float]:

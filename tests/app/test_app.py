@@ -15,10 +15,15 @@ pytestmark = pytest.mark.slow
 
 
 def app(folder: Path, *photos: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "app", *photos], cwd=folder, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1"}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "app", *photos],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def files(folder: Path) -> dict:

@@ -57,19 +57,20 @@ def free_port() -> int:
 
 
 def test_mlflow_serves_the_chain(copy, tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "stages.tracking.register"],
-        cwd=copy, env=environment(PYTHONPATH=str(REPO)), check=True, capture_output=True,
-    )  # fmt: skip
+    register = [sys.executable, "-m", "stages.tracking.register"]
+    here = environment(PYTHONPATH=str(REPO))
+    subprocess.run(register, cwd=copy, env=here, check=True, capture_output=True)
     port = free_port()
     (tmp_path / "elsewhere").mkdir()
+    serve = f"mlflow models serve -m models:/face-{TASK}@champion --env-manager local"
     server = subprocess.Popen(
-        ["mlflow", "models", "serve", "-m", f"models:/face-{TASK}@champion",
-         "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=tmp_path / "elsewhere", start_new_session=True,
+        [*serve.split(), "-h", "127.0.0.1", "-p", str(port)],
+        cwd=tmp_path / "elsewhere",
+        start_new_session=True,
         env=environment(MLFLOW_TRACKING_URI=f"sqlite:///{copy}/mlruns/mlflow.db"),
-        stdout=(tmp_path / "log").open("w"), stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        stdout=(tmp_path / "log").open("w"),
+        stderr=subprocess.STDOUT,
+    )
     try:
         wait_for(port, server, tmp_path / "log")
         photo = next((copy / "data/raw" / TASK / "images").iterdir()).read_bytes()
@@ -110,8 +111,8 @@ def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
 def test_all_that_the_chain_imports_is_required(promoted):
     champion = promoted / "data/promote" / TASK / "champion"
     photo = next((promoted / "data/raw" / TASK / "images").iterdir())
+    command = [sys.executable, "-c", IMPORTS, str(REPO), str(champion), str(photo)]
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTS, str(REPO), str(champion), str(photo)],
-        cwd=REPO, env=environment(), capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        command, cwd=REPO, env=environment(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"

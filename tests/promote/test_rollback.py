@@ -1,6 +1,5 @@
 """`python -m stages.promote.rollback`, with the real DVC."""
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.promote.__main__ import main
 from stages.promote.rollback import check_former
+from stages.records.promotion import HISTORY, PROMOTION
 from tests.promote.mini import REPO, TASK, write_network
 
 FOLDER = Path("data/promote", TASK)
@@ -29,10 +29,9 @@ stages:
 
 
 def run(*command):
-    done = subprocess.run(
-        [sys.executable, "-m", *command], capture_output=True, text=True, check=False,
-        env=os.environ | {"PYTHONPATH": str(REPO), "DVC_NO_ANALYTICS": "1"},
-    )  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(REPO), "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-m", *command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -41,7 +40,7 @@ def network(role):
 
 
 def history():
-    return [(e["event"], e["network"]) for e in json.loads((FOLDER / "history.json").read_text())]
+    return [(each.event, each.network) for each in HISTORY.read(FOLDER)]
 
 
 @pytest.mark.slow
@@ -79,13 +78,12 @@ def test_a_rollback_lasts(project):
         until = dict(store.execute(query, ("champion_until",)))
         assert set(until) == {"challenger"}
 
-    main(TASK)  # the network that went does not come back, though it would win
+    main(TASK)  # the network that was rolled back does not return, though it would win
     assert (network("champion"), network("challenger")) == (good, bad)
-    failed = [g["gate"] for g in json.loads((FOLDER / "promotion.json").read_text())["gates"]
-              if not g["passed"]]  # fmt: skip
+    failed = [each.gate for each in PROMOTION.read(FOLDER).gates if not each.passed]
     assert failed == ["not rolled back"]
 
-    # Where the stage is out of date, nothing of that is hidden from DVC.
+    # If the stage is out of date, a rollback does not hide that from DVC.
     write_network(0.9, "5")
     main(TASK)
     assert network("former") == good
