@@ -45,7 +45,8 @@ def begun(folder: Path, key: str) -> dict[str, str]:
         record.unlink(missing_ok=True)  # first: a folder without it is not trusted
         if folder.exists():
             shutil.rmtree(folder)
-    return dict(line.partition(" ")[::2] for line in lines[1:]) if folder.exists() else {}
+    pairs = (line.partition(" ") for line in lines[1:])
+    return {name: digest for name, _, digest in pairs} if folder.exists() else {}
 
 
 def publish(folder: Path, out: Path) -> None:

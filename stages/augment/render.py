@@ -43,7 +43,8 @@ def render(block: Block, mattes: Path, look: Look, spread: Spread) -> tuple[str,
     # The edges are repeated over half a side around each photo. Warps then seldom leave their
     # source, which takes two thirds of the time; farther out, OpenCV repeats the same edge.
     edge = look.size // 2
-    wide = [cv2.copyMakeBorder(photo, *[edge] * 4, cv2.BORDER_REPLICATE) for photo in photos]
+    replicate = cv2.BORDER_REPLICATE
+    wide = [cv2.copyMakeBorder(photo, edge, edge, edge, edge, replicate) for photo in photos]
     warps = [matrices(each, look.size) + [[0, 0, edge]] * 2 for each in transforms]
     rows = [each.tolist() for each in transforms]  # these take half the time to format
     warped = np.empty_like(photos)
@@ -66,7 +67,7 @@ def load(block: Block, mattes: Path, look: Look) -> np.ndarray:
 
 
 def digest(photos: np.ndarray) -> str:
-    return hashlib.sha256(photos).hexdigest()
+    return hashlib.sha256(photos.data).hexdigest()
 
 
 def warp(picture: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:

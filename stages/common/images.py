@@ -91,9 +91,11 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     image = _in(image, {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB"))
     if profile:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
-            image = ImageCms.profileToProfile(
-                image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(
+                image, io.BytesIO(profile), srgb, outputMode="RGB"
             )
+            image = converted or image  # None for a conversion in place alone
     image = _in(image, "RGB")
     if alpha is not None:
         white = Image.new("RGB", image.size, "white")

@@ -101,5 +101,7 @@ def _start(initializer: Callable[..., None] | None, initargs: tuple) -> None:
 
 def _end_with_parent() -> None:
     """A parent that is killed cannot stop its workers, and they would wait for work for ever."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a worker
+    parent.join()
     os._exit(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import Rect
 
 from stages.extract.face import Face
 from stages.extract.shrink import shrink
@@ -57,7 +58,7 @@ class Haar:
         return [_face(box, n, back, scale) for box, n in zip(boxes, counts, strict=True)]
 
 
-def _face(box: np.ndarray, count: int, back: np.ndarray, scale: float) -> Face:
+def _face(box: Rect, count: int, back: np.ndarray, scale: float) -> Face:
     """`box`: in the photo, turned and shrunk. `back`: (2, 3), turns it back. `scale`: its size as
     a share of the photo's."""
     x, y, side = box[:3]

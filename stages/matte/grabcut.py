@@ -16,7 +16,8 @@ SIDE = 96  # pixels that are worked on: the time goes with their number
 ROUNDS = 4  # of the histograms; more change nothing
 BINS = 16, 28, 28  # lightness, green-red, blue-yellow
 SURE = 0.95  # probability from which GrabCut may not overrule
-SCALE = np.float32([25, 15, 15])  # of lightness and both colour axes in differences of colour
+# Of lightness and both colour axes in differences of colour
+SCALE = np.array([25, 15, 15], np.float32)
 # Of what `evidence` gives, and the constant: fitted on the crops of 82 portraits
 WEIGHTS = np.array([0.11, -0.174, 0.241, 0.805, -0.226, 0.25, 0.179, 0.232, -0.211])
 CONSTANT = 0.257
@@ -73,7 +74,8 @@ def find_edge(small: np.ndarray, person: np.ndarray) -> np.ndarray:
     mask[person < 1 - SURE] = cv2.GC_BGD
     if len(np.unique(mask % 2)) == 2:  # the odd values are foreground; GrabCut needs some of both
         cv2.setRNGSeed(0)  # its k-means starts from OpenCV's own random numbers
-        cv2.grabCut(small, mask, None, None, None, 2, cv2.GC_INIT_WITH_MASK)
+        # OpenCV's stub knows no None, which asks for models of its own
+        cv2.grabCut(small, mask, None, None, None, 2, cv2.GC_INIT_WITH_MASK)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return mask % 2
 
 
@@ -118,7 +120,7 @@ def _colour_ratio(lab: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """
     share = lab / (100, 214, 214) + (0, 0.5, 0.5)  # 1.2 times the range of 8-bit sRGB's a and b
     index = np.clip((share * BINS).astype(int), 0, np.array(BINS) - 1)
-    index = np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), BINS)
+    index = np.asarray(np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), BINS))
     odds = np.log(prior / (1 - prior))
     person = prior
     for _ in range(ROUNDS):

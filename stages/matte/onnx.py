@@ -46,7 +46,8 @@ class OnnxSession(BaseSession):
         shrinks = side < min(image.shape[:2])
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         small = cv2.resize(image, (side, side), interpolation=method).astype(np.float32) / 255
-        small = (small - np.float32(self._params.mean)) / np.float32(self._params.std)
+        mean, std = (np.array(each, np.float32) for each in (self._params.mean, self._params.std))
+        small = (small - mean) / std
         batch = (small if self._channels_last else small.transpose(2, 0, 1))[None]
         output = self.inner_session.run(None, {self._input.name: batch})[0][0]
         if output.ndim == 2:

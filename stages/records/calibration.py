@@ -20,4 +20,5 @@ class Sigma(Record, tag_field="kind", tag="regression"):
 
 
 Calibration = Temperature | Sigma
-CALIBRATION = JsonFile[Calibration]("calibration.json", Calibration)
+# For type checkers a union is no `type`.
+CALIBRATION = JsonFile[Calibration]("calibration.json", Calibration)  # pyright: ignore[reportArgumentType]

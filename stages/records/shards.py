@@ -128,7 +128,7 @@ class Writer:
             shard, row = divmod(start, self._step)
             now = pictures[: self._step - row]
             self._files[shard].seek(self._header + row * self._picture)
-            self._files[shard].write(now)
+            self._files[shard].write(now.data)
             start, pictures = start + len(now), pictures[len(now) :]
 
     def __enter__(self) -> "Writer":

@@ -81,7 +81,7 @@ class TableFile(Generic[R]):
         path = self.path(folder)
         try:
             text = pd.read_csv(path, dtype=str, keep_default_na=False)
-            return text.assign(**{name: self._column(text[name]) for name in text})
+            return text.assign(**{str(name): self._column(text[name]) for name in text})
         except (OSError, KeyError, ValueError) as error:
             raise unreadable(path, error) from error
 

@@ -42,7 +42,8 @@ def _correlation(a: np.ndarray, b: np.ndarray, *, precision: float) -> float:
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, precision)
     warp = np.eye(2, 3, dtype=np.float32)
     try:
-        _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, stop, None, 5)
+        # OpenCV's stub knows no None: no mask
+        _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, stop, None, 5)  # pyright: ignore[reportCallIssue, reportArgumentType]
     except cv2.error:
         return 0.0
     size = a.shape[::-1]

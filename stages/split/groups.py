@@ -15,7 +15,9 @@ def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     place = np.arange(len(table))
     first = pd.Series(place).groupby(table.person.to_numpy()).transform("first").to_numpy()
     persons = np.column_stack([place, np.where(table.person == "", place, first)])
-    duplicates = np.column_stack([pd.Index(table.id).get_indexer(pairs[side]) for side in "ab"])
+    duplicates = np.column_stack(
+        [pd.Index(table.id).get_indexer(pd.Index(pairs[side])) for side in "ab"]
+    )
     links = np.vstack([persons, duplicates[(duplicates >= 0).all(1)]])
     graph = coo_array((np.ones(len(links)), links.T), shape=(len(table),) * 2)
     _, component = connected_components(graph, directed=False)
@@ -31,6 +33,6 @@ def conflicts(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     several = table.label.groupby(cluster).transform("nunique") > 1
     found = pd.Series("", table.index)
     for _, rows in table[several].groupby(cluster):
-        for row in rows.itertuples():
-            found[row.Index] = ", ".join(rows.id[rows.label != row.label])
+        for row, label in rows.label.items():
+            found.at[row] = ", ".join(rows.id[rows.label != label])
     return found

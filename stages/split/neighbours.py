@@ -35,7 +35,7 @@ def candidates(thumbnails: np.ndarray) -> np.ndarray:
     index = faiss.index_factory(plain.shape[1], f"IVF{cells},Flat")
     index.train(plain)
     index.add(plain)
-    index.nprobe = PROBES
+    faiss.ParameterSpace().set_index_parameter(index, "nprobe", PROBES)
     found = []
     for queries, mirror in ((plain, 0), (mirrored, 1)):
         distance, near = index.search(queries, NEAREST + 1)  # the first is the picture itself
