@@ -1,7 +1,7 @@
 """What every command does first: arguments, logging, and errors that a person can act on.
 
-The commands import their stage inside `main`, as those imports take up to seconds: Ctrl-C during
-them is then answered as at any other moment.
+A command whose stage takes long to import does that inside `main`: Ctrl-C during the imports then
+ends as it does at any other moment.
 """
 
 import argparse

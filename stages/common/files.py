@@ -1,19 +1,16 @@
-"""Outputs appear whole or not at all: written under a temporary name, then renamed. And what more
-than one stage does with files."""
+"""Files and folders that appear whole or not at all, and hashes of files."""
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it becomes `path` only if the block succeeds."""
+    """Yield a temporary path beside `path`. If the block succeeds, it is renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
@@ -25,7 +22,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it replaces `path` only on success."""
+    """Yield an empty temporary folder beside `path`. If the block succeeds, it replaces `path`."""
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # left by a killed run
     part.mkdir(parents=True)
@@ -35,16 +32,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_json(path: Path, content: object) -> None:
-    """Raises ValueError for a number that JSON does not have."""
-    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Pictures in and out; what a file is, its bytes tell, never its name."""
+"""Pictures in and out. A file's bytes say what it is, never its name."""
 
 import io
 import re
@@ -10,9 +10,11 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 100_000_000  # of a photo's file: none is larger, and each is read whole
-MAX_PIXELS = 100_000_000  # checked from the header: a few hundred kB can claim to be gigabytes
+MAX_PIXELS = 100_000_000  # read from the header, as a few hundred kB can unpack to gigabytes
 MIN_SIDE = 16  # pixels: less shows no face
-MAX_SCANS = 100  # of a progressive JPEG: encoders make 10, and 140 bytes more can cost 40 ms each
+# Of a progressive JPEG. Encoders make about 10; each costs up to 40 ms, and a hostile file can have
+# one every 140 bytes.
+MAX_SCANS = 100
 MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]")  # of a JPEG segment with a length
 SCAN, END = 0xDA, 0xD9
 
@@ -22,7 +24,7 @@ class BadImage(ValueError):
 
 
 def extension(data: bytes) -> str:
-    """ "jpg", "png" or "webp", told by the first bytes. Raises `BadImage` for anything else."""
+    """The format by the first bytes: "jpg", "png" or "webp". Raises `BadImage` for any other."""
     if not data:
         raise BadImage("empty file")
     if data.startswith(b"\xff\xd8\xff"):
@@ -37,11 +39,11 @@ def extension(data: bytes) -> str:
 def decode(data: bytes) -> np.ndarray:
     """A jpg, png or webp file's bytes -> (H, W, 3) `uint8` sRGB, upright (EXIF orientation).
 
-    CMYK, 16-bit, grey and palette pictures are converted; transparency is laid on white; an
-    embedded colour profile is converted to sRGB, and ignored where it is broken or of another
-    colour model than the picture, as browsers do; of an animation, the first frame.
-    Raises `BadImage` for everything that is not such a picture, or is cut short, has more than
-    `MAX_PIXELS` pixels or a side below `MIN_SIDE`, or a JPEG in more than `MAX_SCANS` scans.
+    CMYK, 16-bit, grey and palette pictures are converted. Transparent pictures are laid on white.
+    An embedded colour profile is converted to sRGB. Like browsers, this ignores a profile that is
+    broken or of another colour model than the picture. Of an animation, the first frame is taken.
+    Raises `BadImage` for anything else, and for a picture that is cut short, has more than
+    `MAX_PIXELS` pixels, a side below `MIN_SIDE`, or more than `MAX_SCANS` scans.
     """
     if extension(data) == "jpg" and (scans := _scans(data)) > MAX_SCANS:
         raise BadImage(f"a JPEG in {scans} scans; at most {MAX_SCANS} are decoded")
@@ -105,14 +107,15 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _in(image: Image.Image, mode: str) -> Image.Image:
-    """Without PIL's copy, 400 MB of the largest picture, where there is nothing to convert."""
+    """Not PIL's own: it copies the picture (up to 400 MB) even if there is nothing to convert."""
     return image if image.mode == mode else image.convert(mode)
 
 
 def write_png(path: Path, image: np.ndarray, *, stored: bool = False) -> None:
     """Write (H, W), (H, W, 3) RGB or (H, W, 4) RGBA `uint8` losslessly.
 
-    `stored`: not compressed. A cut-out takes twice the disk and is read in an eighth of the time.
+    `stored`: without compression. A cut-out then needs twice the disk and an eighth of the time to
+    read.
     """
     if image.ndim == 3:
         image = cv2.cvtColor(image, {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]])

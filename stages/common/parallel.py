@@ -1,4 +1,4 @@
-"""Work over all cores: results in order, memory flat, a progress bar with rate and time left."""
+"""Work on all cores: results in order, constant memory, a progress bar."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def progress(items: Iterable, *, desc: str, total: int | None, unit: str = "photo") -> tqdm:
-    """A tqdm bar that also reads well in a log file (a line every 10 s instead of every 0.1 s)."""
+    """A tqdm bar. In a log file it writes a line every 10 s instead of every 0.1 s."""
     interval = 0.1 if sys.stderr.isatty() else 10
     return tqdm(items, desc=desc, total=total, unit=f" {unit}", mininterval=interval)
 
@@ -42,9 +42,9 @@ def map_cores(
 ) -> Iterator[R]:
     """Yield `function(item)` for each item, in order, computed by `workers` processes.
 
-    At most four items a worker are in flight, so memory does not grow with their number.
-    Processes are spawned, not forked: OpenCV's and ONNX Runtime's threads do not survive a fork.
-    At most `few` items are computed here: to start processes would take longer.
+    Each worker has at most four items waiting, so that memory does not grow with their number.
+    Processes are spawned, not forked, as threads of OpenCV and ONNX Runtime do not survive a fork.
+    If `total` is at most `few`, this process computes them, as starting others would take longer.
     """
     if total <= few:
         yield from _here(function, items, desc, total, initializer, initargs, unit)
@@ -54,7 +54,7 @@ def map_cores(
         workers, multiprocessing.get_context("spawn"), _start, (initializer, initargs)
     )
     items = iter(items)
-    # Ctrl-C is the parent's to handle: workers are started while it is ignored, and inherit that.
+    # Only the parent handles Ctrl-C: workers are started while it is ignored, and inherit that.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
     pending = deque(pool.submit(function, item) for item in islice(items, 4 * workers))
     if handler:
@@ -94,14 +94,13 @@ def _start(initializer: Callable[..., None] | None, initargs: tuple) -> None:
     import cv2
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)  # one process a core already; nested threads only get in its way
+    cv2.setNumThreads(1)  # there is a process for each core already
     if initializer:
         initializer(*initargs)
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot stop its workers, and they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # this is a worker
-    parent.join()
+    """A parent that is killed cannot stop its workers: without this they would wait forever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os._exit(1)

@@ -1,10 +1,11 @@
-"""Our own rembg session: GrabCut for a face that always stands in the same place.
+"""A rembg session of our own: GrabCut for faces that are always in the same place of the picture.
 
-A map of where people are in such a crop comes first. Histograms of the colours there and elsewhere,
-and the colours of places that nearly always show skin, clothes or background, tell for each pixel
-how likely it shows the person: a logistic regression on real portraits weighs them
-(`benchmarks/fit_grabcut.py`). GrabCut (Carsten Rother et al., SIGGRAPH 2004) starts from the result
-and finds the edge. Needs no weights, so it runs where nothing can be downloaded.
+It needs no weights, so it works where nothing can be downloaded. It starts from a map of where
+people are in such a crop. For each pixel, two things say how likely it shows the person: histograms
+of the colours on the person and elsewhere, and the colours of places that nearly always show skin,
+clothes or background. A logistic regression, fitted on real portraits, weighs both
+(`benchmarks/fit_grabcut.py`). From there, GrabCut (Carsten Rother et al., SIGGRAPH 2004) finds the
+edge.
 """
 
 import cv2
@@ -13,12 +14,12 @@ from PIL import Image
 from rembg.sessions.base import BaseSession
 
 SIDE = 96  # pixels that are worked on: the time goes with their number
-ROUNDS = 4  # of the histograms; more change nothing
+ROUNDS = 4  # of refining the histograms; more change nothing
 BINS = 16, 28, 28  # lightness, green-red, blue-yellow
-SURE = 0.95  # probability from which GrabCut may not overrule
+SURE = 0.95  # from this probability on, GrabCut does not decide
 # Of lightness and both colour axes in differences of colour
 SCALE = np.array([25, 15, 15], np.float32)
-# Of what `evidence` gives, and the constant: fitted on the crops of 82 portraits
+# Of the columns of `evidence`, and the constant; fitted on the crops of 82 portraits
 WEIGHTS = np.array([0.11, -0.174, 0.241, 0.805, -0.226, 0.25, 0.179, 0.232, -0.211])
 CONSTANT = 0.257
 
@@ -66,7 +67,7 @@ def cut(image: np.ndarray, prior: np.ndarray) -> np.ndarray:
 def find_edge(small: np.ndarray, person: np.ndarray) -> np.ndarray:
     """(H, W, 3) `uint8` and (H, W) probabilities -> (H, W) `uint8`, 1 where GrabCut sees a person.
 
-    The same picture gives the same mask, whatever was cut out before.
+    The mask depends on the picture only, not on what was cut out before.
     """
     person = cv2.GaussianBlur(person, (0, 0), 1)
     mask = np.where(person > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -82,9 +83,9 @@ def find_edge(small: np.ndarray, person: np.ndarray) -> np.ndarray:
 def evidence(small: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """(SIDE, SIDE, 3) `uint8` RGB -> (SIDE, SIDE, 9): what speaks for a person in each pixel.
 
-    The prior's log odds; how much more often the pixel's colour stands on the person than
-    elsewhere, alone and around it, near and far; and how far the colour is from that of the skin,
-    of the nearer and the farther side of the picture, of its top and of the clothes.
+    First the prior's log odds. Then how much more often colours are on the person than elsewhere:
+    the pixel's own, and those around it, near and far. Last, how far the colour is from those of
+    the skin, of the nearer and the farther side of the picture, of its top and of the clothes.
     """
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     ratio = _colour_ratio(lab, prior)
@@ -114,9 +115,9 @@ def _distance(lab: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _colour_ratio(lab: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE): log of how much more often a colour stands on the person than elsewhere.
+    """(SIDE, SIDE): log of how much more often a colour is on the person than elsewhere.
 
-    Who the person is starts as `prior`, and is sharpened by the colours round by round.
+    Where the person is, says `prior` at first, and then the colours, better with each round.
     """
     share = lab / (100, 214, 214) + (0, 0.5, 0.5)  # 1.2 times the range of 8-bit sRGB's a and b
     index = np.clip((share * BINS).astype(int), 0, np.array(BINS) - 1)

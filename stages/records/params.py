@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from stages.common.errors import UserError
+from stages.records.flags import CutoutFlag, FaceFlag
 from stages.records.section import Positive, Section, Share
 from stages.records.sources import Source
 
@@ -22,7 +23,6 @@ FOLDER = Path("data/params")
 Byte = Annotated[int, Field(ge=0, le=255)]
 Deviation = Annotated[float, Field(gt=0)]
 Bins = dict[str, tuple[float, float]]
-FaceFlag = Literal["blur", "tiny", "pose", "tint", "monochrome", "dark", "bright", "several"]
 Block = Literal["vanilla", "residual", "squeezenet", "efficient", "resnet", "xception"]
 
 
@@ -141,7 +141,7 @@ class Matte(Section):
         description="The network that `session: onnx` runs. `null`: there is none."
     )
     quality: CutoutQuality
-    drop: tuple[Literal["small", "large"], ...] = Field(
+    drop: tuple[CutoutFlag, ...] = Field(
         description="Photos whose cut-outs have one of these flags are left out."
     )
 

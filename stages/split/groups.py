@@ -31,8 +31,8 @@ def conflicts(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """
     cluster = groups(table.assign(person=""), pairs)
     several = table.label.groupby(cluster).transform("nunique") > 1
-    found = pd.Series("", table.index)
+    found = {}
     for _, rows in table[several].groupby(cluster):
-        for row, label in rows.label.items():
-            found.at[row] = ", ".join(rows.id[rows.label != label])
-    return found
+        for id, label in zip(rows.id, rows.label, strict=True):
+            found[id] = ", ".join(rows.id[rows.label != label])
+    return pd.Series([found.get(id, "") for id in table.id], table.index)

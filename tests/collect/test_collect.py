@@ -27,12 +27,12 @@ from stages.collect.forgotten import Forgotten
 from stages.collect.phash import phash
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
-from stages.common.tables import read_table
 from stages.params.merge import load
 from stages.records.forgotten import FORGOTTEN
 from stages.records.params import Collect
 from tests.collect.rows import manifest_row
 from tests.params_yaml import complete, write_params
+from tests.text_table import read_table
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,9 +14,9 @@ from stages.collect.columns import valued
 from stages.collect.synthetic import plan
 from stages.collect.synthetic.person import person
 from stages.common.errors import UserError
-from stages.common.tables import read_table
 from stages.records.params import Collect
 from stages.records.sources import Synthetic, Urls
+from tests.text_table import read_table
 
 BINS = {"cool": (0, 39), "warm": (40, 120)}
 

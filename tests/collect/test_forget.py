@@ -13,11 +13,11 @@ from stages.collect.forget import Seen, forget_person, forget_picture
 from stages.collect.forgotten import Forgotten, person_hash
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
-from stages.common.tables import read_table
 from stages.records.forgotten import FORGOTTEN, Tombstone
 from tests.collect.rows import manifest_row
 from tests.conftest import CLASSES, TASK
 from tests.params_yaml import complete, write_params
+from tests.text_table import read_table
 
 ROOT = Path(__file__).parents[2]
 

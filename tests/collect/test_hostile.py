@@ -5,7 +5,7 @@ import time
 import pytest
 
 from benchmarks import fuzz_collect as fuzz
-from stages.common.tables import read_table
+from tests.text_table import read_table
 
 pytestmark = pytest.mark.slow
 

@@ -13,11 +13,11 @@ from stages.collect.candidate import check
 from stages.collect.forgotten import person_hash
 from stages.collect.urls import candidates
 from stages.common.errors import UserError
-from stages.common.tables import read_table
 from stages.records.forgotten import FORGOTTEN
 from stages.records.manifest import Rejected
 from stages.records.sources import Urls
 from tests.params_yaml import complete, write_params
+from tests.text_table import read_table
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Urls(source="urls", file="list.csv", contact="me@example.org", allow_private=True)

@@ -8,13 +8,13 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
-from stages.common.tables import read_table
 from stages.evaluate.__main__ import main
 from stages.records import shards
 from stages.records import trials as records
 from stages.records.trials import Epoch
 from tests.evaluate.searched import attempt, finished
 from tests.params_yaml import complete, write_params
+from tests.text_table import read_table
 
 EPOCH = Epoch(epoch=0, time_ms=1, loss=2.0, val_loss=1.5, accuracy=0.5, val_accuracy=0.25)
 TRIALS = finished(attempt(0, (EPOCH,)))
