@@ -60,10 +60,11 @@ def settings(task: str, params: Task) -> ChainSettings:
 def present_champion(folder: Path) -> Path | None:
     """The champion's folder in `folder` (data/promote/<task>), None if there is none."""
     champion = folder / "champion"
-    if CHAIN.path(champion).is_file():
+    if not champion.is_dir():
+        return None
+    if CHAIN.path(champion).is_file() and WEIGHTS.read(weights(champion)).detector.file:
         return champion
-    if champion.is_dir():
-        log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
+    log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
     return None
 
 

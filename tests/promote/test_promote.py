@@ -165,6 +165,21 @@ def test_a_champion_of_other_classes_cannot_be_compared(project):
     assert "margin" not in gates()
 
 
+def test_a_champion_of_an_older_version_is_dropped_with_a_warning(project, caplog):
+    """Its weights.json names no file for the detector, so it cannot answer a photo any more."""
+    write_network(0.1, "4")
+    main(TASK)
+    weights = FOLDER / "champion/weights/weights.json"
+    content = json.loads(weights.read_text())
+    content["detector"]["file"] = None
+    weights.write_text(json.dumps(content))
+    write_network(1, "3")
+    main(TASK)
+    assert "older version" in caplog.text
+    assert promotion()["champion"] is None  # not compared
+    assert roles() == {"champion"}
+
+
 def test_limits_that_hold_without_a_champion(project):
     write_network(1, "2")
     edit_evaluation(lambda parts: parts["test"].update(ece=0.4))
