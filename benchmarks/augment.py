@@ -1,12 +1,11 @@
-"""python -m benchmarks.augment: our augmentation beside its roofline and what it replaces.
+"""python -m benchmarks.augment: augmentation against its upper bound and other libraries.
 
-One table from one run, on drawn cut-outs, in pictures a second: medians of `ROUNDS` interleaved
-measurements. `roofline` is one process that does nothing but one warpAffine and one sequential
-write a picture, first as OpenCV has it, then with our faster warp. `stage` is all of `augment`:
-start of the processes, PNG decoding, compositing, copies, shards and index. Removing what the
-former measurement wrote is in nobody's time; nor is the disk, as far as that can be had: a
-measurement writes 2 GB at most, as the system holds up whoever writes more than it likes to keep in
-memory. The original job, 3.6 GB, is run once, disk and all.
+Pictures a second on drawn cut-outs: medians of `ROUNDS` interleaved measurements. `roofline` is
+the upper bound of one process: one warpAffine and one sequential write a picture, first with
+OpenCV's warp, then with our faster one. `stage` is all of `augment`: start of the processes, PNG
+decoding, compositing, copies, shards and index. No measurement contains the removal of earlier
+files. A measurement writes at most 2 GB, which the system keeps in memory, so that the disk hardly
+counts; the original job of 3.6 GB is run once, with the disk.
 """
 
 import logging

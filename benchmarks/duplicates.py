@@ -1,10 +1,10 @@
-"""python -m benchmarks.duplicates [photos]: are duplicates found, all of them, and soon?
+"""python -m benchmarks.duplicates [PHOTOS]: how many duplicates are found, and in what time.
 
-How the time grows, on drawn thumbnails: the index and the comparisons of `similar_pairs`.
+First the time of `similar_pairs` on more and more drawn thumbnails.
 
-With a folder of photos (`photos/<set>/<class>/...`, YuNet's weights in `photos/weights`): recall
-and precision on copies planted into all of them, one kind at a time; what is found without
-planting; photos read a second; and label suspects where labels were exchanged at random.
+With PHOTOS (PHOTOS/<set>/<class>/..., YuNet's weights in PHOTOS/weights) also: photos read a
+second; duplicates among the photos; recall and precision on copies added to the photos, one kind at
+a time; and suspect labels after some labels were exchanged at random.
 """
 
 import hashlib
@@ -35,13 +35,13 @@ from stages.suspects.suspects import suspects
 SIZES = (10_000, 100_000)
 SETS = ("age", "idol", "tone", "harry")
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
-SAMPLE = 400  # photos of which copies are planted
+SAMPLE = 400  # photos of which copies are added
 LEAST = (0.88, 0.65)  # split.duplicate_similarity: of params.yaml, and the lowest for photographs
 
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
-    print(f"{'thumbnails':>12}{'seconds':>10}{'CPU':>10}{'planted pairs found':>22}{'others':>8}")
+    print(f"{'thumbnails':>12}{'seconds':>10}{'CPU':>10}{'copies found':>22}{'others':>8}")
     for size in SIZES:
         seconds, cpu, recall, others = growth(size)
         print(f"{size:12,}{seconds:10.1f}{cpu:10.1f}{recall:22.1%}{others:8}", flush=True)
@@ -50,8 +50,7 @@ def main() -> None:
 
 
 def growth(count: int) -> tuple[float, float, float, int]:
-    """Seconds, and CPU seconds of all processes, for `count` thumbnails of which one in fifty is a
-    copy; the share of the copies that is found, and the pairs found that are none."""
+    """Of `count` thumbnails, one in fifty a copy: seconds, CPU seconds, recall, and wrong pairs."""
     rng = np.random.default_rng(0)
     copies = count // 50
     pictures = np.stack([drawn(rng) for _ in range(count - copies)])
@@ -69,7 +68,7 @@ def cpu_seconds() -> float:
 
 
 def drawn(rng: np.random.Generator) -> np.ndarray:
-    """A head before a wall, and details: as near to one another as face crops are."""
+    """A head before a wall, with details: as similar to each other as face crops are."""
     picture = np.full((64, 64), 128, np.float32)
     cv2.ellipse(picture, (32, 30), (17, 22), 0, 0, 360, 190, -1, cv2.LINE_AA)
     cv2.ellipse(picture, (32, 72), (28, 20), 0, 0, 360, 80, -1, cv2.LINE_AA)
@@ -80,7 +79,7 @@ def drawn(rng: np.random.Generator) -> np.ndarray:
 
 
 def altered(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cropped to 92 to 100 %, mirrored one time in two, of other contrast, with noise."""
+    """Cropped to 92 to 100 %, mirrored half the time, with another contrast and noise."""
     side = 64 * rng.uniform(0.92, 1)
     corner = rng.uniform(0, 64 - side, 2)
     warp = np.array([[64 / side, 0, -corner[0]], [0, 64 / side, -corner[1]]])
@@ -144,10 +143,10 @@ def real(root: Path) -> None:
         seconds = time.perf_counter() - start
         label = dict(zip(names, labels, strict=True))
         crossing = sum(label[a] != label[b] for a, b in base.to_numpy())
-        print(f"\nsimilarity {least}: among {len(names)} photos {len(base)} pairs without planting")
+        print(f"\nsimilarity {least}: among {len(names)} photos {len(base)} pairs without copies")
         print(f"({crossing} under two labels), {seconds:.1f} s; to be looked at:")
         print(base.to_string(index=False, header=False))
-        print(f"{'planted':32}{'copies':>8}{'recall':>8}{'precision':>11}")
+        print(f"{'added':32}{'copies':>8}{'recall':>8}{'precision':>11}")
         for kind in COPIES:
             copies = {f"{n} copy": f[kind] for n, f in zip(names, seen, strict=True) if kind in f}
             pictures = [*(found[""] for found in seen), *copies.values()]
@@ -170,8 +169,8 @@ def real(root: Path) -> None:
 
 
 def views(weights: Path, job: tuple[Path, bool]) -> dict[str, np.ndarray]:
-    """Of a photo, under "", and of its copies, by kind: thumbnails of the whole and of the face.
-    The face's crop itself under "crop"; nothing where there is no face."""
+    """Thumbnails of the whole and of the face, uint8 (2, 64, 64): of the photo under "", and of its
+    copies by kind. "crop" is the face crop itself. Empty where there is no face."""
     path, copied = job
     try:
         picture = decode(path.read_bytes())
@@ -204,7 +203,7 @@ def pairs_of(pictures: list[np.ndarray], names: list[str], least: float) -> pd.D
 
 
 def noise(faces: list[np.ndarray], labels: list[str]) -> None:
-    """Exchange labels at random: which of them are suspect, and how many of the first?"""
+    """Exchange labels at random, and count those that are suspect."""
     seen, truth = np.stack([describe(face) for face in faces]), np.array(labels)
     print(
         f"\n{'labels exchanged':>18}{'suspects':>10}{'recall':>8}{'precision':>11}"
@@ -218,7 +217,7 @@ def noise(faces: list[np.ndarray], labels: list[str]) -> None:
         ids = np.arange(len(truth)).astype(str)
         found = suspects(pd.DataFrame({"id": ids, "label": given, "group": ids}), seen)
         wrong = (given != truth)[found.id.astype(int)]
-        many, flagged = wrong.sum(), (found.suspect == 1).to_numpy()
+        many, flagged = wrong.sum(), found.suspect.to_numpy(bool)
         print(
             f"{many:12} ({share:.0%}){flagged.sum():10}{wrong[flagged].sum() / many:8.0%}"
             f"{wrong[flagged].mean():11.0%}{wrong[:many].mean():25.0%}"

@@ -1,12 +1,11 @@
-"""python -m benchmarks.fit_grabcut PHOTOS: the weights in stages/matte/grabcut.py, and their worth.
+"""python -m benchmarks.fit_grabcut PHOTOS: fit the weights in stages/matte/grabcut.py.
 
 PHOTOS holds matting/image and matting/mask. Prints the weights fitted on all faces found there, and
-the mean IoU of cross-validation: `ROUNDS` times, the faces are dealt into two halves at random, and
-each half is cut out with what was fitted on the other.
+the mean IoU of cross-validation: `ROUNDS` times, the faces are divided into two halves at random,
+and each half is cut out with the weights fitted on the other.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import cv2
@@ -60,12 +59,15 @@ def main() -> None:
                 scores[i] = score(faces[i], *fitted)
         means.append((scores[large].mean(), scores[~large].mean()))
     portrait, rest = zip(*means, strict=True)
-    print(f"two halves, {ROUNDS} times: portraits {np.mean(portrait):.3f} (target >= 0.84; each "
-          f"{', '.join(f'{m:.3f}' for m in portrait)}), rest {np.mean(rest):.3f}")  # fmt: skip
+    each = ", ".join(f"{mean:.3f}" for mean in portrait)
+    print(
+        f"two halves, {ROUNDS} times: portraits {np.mean(portrait):.3f} (target >= 0.84; each "
+        f"{each}), rest {np.mean(rest):.3f}"
+    )
     weights, constant = fit(faces, rng)
     scores = np.array([score(face, weights, constant) for face in faces])
     print(f"fitted on all: portraits {scores[large].mean():.3f}, rest {scores[~large].mean():.3f}")
-    print("WEIGHTS =", json.dumps([round(w, 3) for w in weights]))
+    print("WEIGHTS =", [round(float(weight), 3) for weight in weights])
     print("CONSTANT =", round(constant, 3))
 
 

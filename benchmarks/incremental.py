@@ -1,11 +1,11 @@
 """python -m benchmarks.incremental PHOTOS [--new 10] [--weights FOLDER]: what a few photos cost.
 
 PHOTOS holds age/{minor,young,middle,senior}. In a copy of this checkout, `dvc repro matte@age`
-first builds all but the last `--new` photos, then all. The wall time of the stages is taken around
-their processes, imports and all; what is left of `dvc repro` is DVC's. `start` is a stage that has
-nothing to do: hardly any of it grows with the number of photos. Then, for each session, pictures a
-second with one and two processes, and the most memory that a stage took with all its processes, for
-all photos and for a quarter of them (resident sizes added up, sampled 20 times a second).
+first builds all photos but `--new` of them, then all. A stage's time is that of its process, with
+imports; the rest of `dvc repro` is DVC's. `start` is a stage that has nothing to do, which hardly
+depends on the number of photos. Then, for each session, photos a second with one and two processes,
+and the most memory of a stage with all its processes, for all photos and for a quarter of them
+(resident sizes added up, sampled 20 times a second).
 """
 
 import argparse

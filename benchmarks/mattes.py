@@ -1,12 +1,12 @@
 """python -m benchmarks.mattes PHOTOS [--weights FOLDER]: how well each session cuts people out.
 
-PHOTOS holds matting/image and matting/mask (white where people are). Every session that can be had
-without a network runs on the crop that the pipeline would make of the largest face. IoU: what alpha
-and mask share of what either covers, both at one half. Boundary F: the harmonic mean of how much of
-each outline lies within `NEAR` of the other (David Martin et al., "Learning to detect natural image
-boundaries", 2004). ms: one picture on one core. Portraits are photos whose face is at least
-`PORTRAIT` as wide as they are; the rest is mostly crowds and blur, and some have no mask for the
-person in front.
+PHOTOS holds matting/image and matting/mask (white where people are). Every session whose weights
+are on this machine runs on the crop that the pipeline would make of the largest face. IoU:
+intersection over union of alpha and mask, both cut at one half. Boundary F: the harmonic mean of
+the shares of each outline that lie within `NEAR` of the other (D. Martin et al., "Learning to
+detect natural image boundaries", 2004). ms: one picture on one core. Portraits are photos whose
+face is at least `PORTRAIT` as wide as they are; the rest is mostly crowds and blur, and some have
+no mask for the person in front.
 """
 
 import argparse
