@@ -84,9 +84,13 @@ def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[lis
             model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
             start = time.perf_counter()
             model.fit(
-                x, y, params.batch_size, params.max_epochs, validation_data=(x_val, y_val),
+                x,
+                y,
+                params.batch_size,
+                params.max_epochs,
+                validation_data=(x_val, y_val),
                 verbose=0,
-            )  # fmt: skip
+            )
             fits[-1].append(time.perf_counter() - start)
     return trials, fits
 

@@ -36,9 +36,11 @@ def main() -> None:
         found = way(task, minutes, parts)
         found["minutes"] = (time.perf_counter() - start) / 60
         print(
-            "{name:18}{minutes:8.1f}{trials:8}{epochs:8}{val_loss:10.4f}{val:8.3f}{test:8.3f}"
-            .format(name=name, **found), flush=True,
-        )  # fmt: skip
+            "{name:18}{minutes:8.1f}{trials:8}{epochs:8}{val_loss:10.4f}{val:8.3f}{test:8.3f}".format(
+                name=name, **found
+            ),
+            flush=True,
+        )
 
 
 def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:

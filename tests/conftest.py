@@ -57,9 +57,13 @@ class Project:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
         done = subprocess.run(
-            command, cwd=self.path, env=self.environment(), capture_output=True, text=True,
+            command,
+            cwd=self.path,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         if check and done.returncode:
             raise AssertionError(f"{command} failed:\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}")
         return done
@@ -92,8 +96,11 @@ def fresh(tmp_path_factory) -> Project:
     path = tmp_path_factory.mktemp("fresh") / "project"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPO, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for name in listed.stdout.split("\0"):
         built = re.match("reports/(?!findings/)", name)
         if name and (REPO / name).is_file() and not built:

@@ -15,9 +15,19 @@ from tests.conftest import CLASSES, TASK
 from tests.params_yaml import shipped
 
 STAGES = [
-    "weights", "collect", "extract", "matte", "split", "suspects", "augment", "baseline", "search",
-    "evaluate", "promote", "report",
-]  # fmt: skip
+    "weights",
+    "collect",
+    "extract",
+    "matte",
+    "split",
+    "suspects",
+    "augment",
+    "baseline",
+    "search",
+    "evaluate",
+    "promote",
+    "report",
+]
 QUERY = """
 import json, sys
 from stages.tracking import store
@@ -108,10 +118,14 @@ def test_a_search_stopped_in_dvc_repro(built, tmp_path, sig):
     project.edit_params(lambda params: params["tasks"][TASK]["search"].update(longer))
     process = subprocess.Popen(
         ["dvc", "repro", f"search@{TASK}"],
-        cwd=project.path, env=project.environment(), stderr=subprocess.STDOUT,
-        stdout=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=project.path,
+        env=project.environment(),
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     running = lambda: [  # noqa: E731
         attempt
         for file in (project.path / f".search/{TASK}").glob("*/attempts/*.json")
@@ -192,10 +206,13 @@ def test_a_stage_that_is_stopped_leaves_nothing_half_written(built, tmp_path, st
     for _ in range(5):  # a stage that was quicker than this test is run again
         process = subprocess.Popen(
             ["python", "-m", f"stages.{stage}", TASK],
-            cwd=project.path, env=project.environment(), stderr=subprocess.PIPE, text=True,
+            cwd=project.path,
+            env=project.environment(),
+            stderr=subprocess.PIPE,
+            text=True,
             # Whoever runs the tests in the background has Ctrl-C ignored; children inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
         deadline = time.monotonic() + 60
         while not parts() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)

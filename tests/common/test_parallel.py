@@ -65,8 +65,9 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     process = subprocess.Popen(
         [sys.executable, tmp_path / "script.py"],
         env=os.environ | {"PYTHONPATH": os.getcwd()},
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     workers = {int(process.stdout.readline()) for _ in range(10)}
     assert len(workers) == 2
     process.kill()

@@ -25,11 +25,23 @@ POINTS = st.none() | st.tuples(
 
 @given(
     st.lists(
-        st.builds(Crop, TEXT, TEXT, st.booleans(), TEXT, TEXT, NUMBER, x=NUMBER, w=NUMBER,
-                  landmarks=POINTS, faces=st.none() | st.integers(0, 9), flags=WORDS),
+        st.builds(
+            Crop,
+            TEXT,
+            TEXT,
+            st.booleans(),
+            TEXT,
+            TEXT,
+            NUMBER,
+            x=NUMBER,
+            w=NUMBER,
+            landmarks=POINTS,
+            faces=st.none() | st.integers(0, 9),
+            flags=WORDS,
+        ),
         max_size=4,
     )
-)  # fmt: skip
+)
 def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("table")
     FACES.write(folder, rows)
@@ -39,9 +51,18 @@ def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
 def test_columns_that_differ_from_table_to_table_come_back(tmp_path):
     fixed = dict.fromkeys(["sha256", "person", "name", "licence", "author", "phash"], "x")
     photo = Photo(
-        id="a", label="b", source="folder", width=3, height=4, part="wild", credit="", page="",
-        value=27.5, columns={"sex": "f", "camera": ""}, **fixed,
-    )  # fmt: skip
+        id="a",
+        label="b",
+        source="folder",
+        width=3,
+        height=4,
+        part="wild",
+        credit="",
+        page="",
+        value=27.5,
+        columns={"sex": "f", "camera": ""},
+        **fixed,
+    )
     MANIFEST.write(tmp_path, [photo])
     assert MANIFEST.read(tmp_path) == [photo]
     assert list(MANIFEST.frame(tmp_path))[-3:] == ["value", "sex", "camera"]
@@ -105,10 +126,16 @@ def test_trials_are_ranked_by_the_objective_failed_ones_last(tmp_path, objective
         return Attempt(trial, 1, status, {}, "w", 1, score=score, epochs=(Epoch(0, 1, 0.5),))
 
     trials = Trials(
-        search_id="a", kind="classification", objective=Objective(objective), params={}, data=(),
-        winner=best, stopped=False, trials=(attempt(0, 0.9), attempt(1, 0.2), attempt(2, None)),
+        search_id="a",
+        kind="classification",
+        objective=Objective(objective),
+        params={},
+        data=(),
+        winner=best,
+        stopped=False,
+        trials=(attempt(0, 0.9), attempt(1, 0.2), attempt(2, None)),
         earlier=(),
-    )  # fmt: skip
+    )
     TRIALS.write(tmp_path, trials)
     trials = TRIALS.read(tmp_path)
     assert trials.best == trials.ranked()[0] == trials.trials[best]

@@ -149,8 +149,11 @@ def test_large_and_small_groups_come_into_every_part():
 
 
 def test_three_groups_of_which_one_is_huge():
-    rows = [("a", person, *row[2:]) for person, n in (("x", 50), ("y", 2), ("z", 1))
-            for row in strangers({"a": n})]  # fmt: skip
+    rows = [
+        ("a", person, *row[2:])
+        for person, n in (("x", 50), ("y", 2), ("z", 1))
+        for row in strangers({"a": n})
+    ]
     result = dealt(photos(rows), ["a"])
     assert result.groupby("person").part.first().to_dict()["x"] == "train"
     assert set(result.part) == set(PARTS)
