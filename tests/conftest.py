@@ -33,15 +33,23 @@ def tiny_params() -> dict:
 HEAVY = {"fresh", "built", "parts", "stage", "undisturbed"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with a heavy fixture are slow; with `-n 2` each process takes whole files, or all tests
-    of the built project, at a time."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests with a heavy fixture are slow.
+
+    With `-n 2` (pytest-xdist) each process takes a whole file at a time, or all tests of the built
+    project. The longest come first, so that both processes end together.
+    """
+    ranks = {}
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & HEAVY:
             item.add_marker(pytest.mark.slow)
-        built = fixtures & {"fresh", "built"}
-        item.add_marker(pytest.mark.xdist_group("built" if built else str(item.path)))
+        group = "built" if fixtures & {"fresh", "built"} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+        slow = item.get_closest_marker("slow") is not None
+        ranks[item] = 0 if group == "built" else 1 if "stage" in fixtures else 2 if slow else 3
+    if hasattr(config, "workerinput"):
+        items.sort(key=ranks.__getitem__)
 
 
 class Project:
