@@ -76,12 +76,14 @@ def peak(way: str, root: Path) -> tuple[int, str]:
 def search_once(root: Path) -> None:
     from stages.params.merge import load
     from stages.search.search import search
+    from stages.search.trial.plan import Plan
+    from stages.search.trial.target import Classification
 
     train, val = shards.Shards(root / "train"), shards.Shards(root / "val")
     params = load().tasks["idol"].search
     params = params.model_copy(update=BRIEF | {"max_trials": 1})
     with tempfile.TemporaryDirectory() as scratch:
-        search(params, train, val, 4, Path(scratch) / "search")
+        search(Plan(params, train, val, Classification(4)), Path(scratch) / "search")
 
 
 BRIEF = {"max_epochs": 2, "samples_per_epoch": 1000, "blocks": ["vanilla"]}
@@ -112,14 +114,14 @@ def many_trials(root: Path) -> list[tuple[int, float]]:
         (root / "data/shards/age").mkdir(parents=True, exist_ok=True)
         write(root / "data/shards/age" / part, count, 64, 3)
     params = complete()
-    brief = {"max_trials": TRIALS, "max_epochs": 2, "samples_per_epoch": 600}
+    brief = {"max_trials": TRIALS, "max_epochs": 2, "samples_per_epoch": 600, "pretrained": False}
     params["tasks"]["age"]["search"] |= brief
     write_params(params, root)
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "stages.search", "age"]
     subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)
     [scratch] = (root / ".search/age").iterdir()
-    found = [(a["trial"] + 1, a["memory_mb"]) for a in attempts.read(scratch)]
+    found = [(each.trial + 1, each.memory_mb or 0.0) for each in attempts.read(scratch)]
     most = max(found[3:], key=lambda pair: pair[1])
     return [found[0], found[2], found[9], found[19], found[29], most]
 

@@ -21,7 +21,8 @@ import numpy as np
 
 from benchmarks.memory import write
 from stages.params.merge import load
-from stages.records.shards import Shards
+from stages.records.params import Search
+from stages.records.shards import Pictures, Shards
 from stages.search.journal import attempts
 from tests.params_yaml import complete, write_params
 
@@ -41,41 +42,47 @@ def main() -> None:
         trials, fits = compare(params, train, val, root)
         print(f"{'network':20}{'trial, s':>10}{'Keras fit, s':>14}{'ratio':>8}{'waiting':>10}")
         for number, network in enumerate(NAMES):
-            seconds = statistics.median(each[number]["seconds"] for each in trials)
+            seconds = statistics.median(each[number].seconds for each in trials)
             fit = statistics.median(each[number] for each in fits)
-            waits = [e["data_wait"] for each in trials for e in each[number]["epochs"]]
+            waits = [epoch.data_wait for each in trials for epoch in each[number].epochs]
             ratio = seconds / fit
             print(f"{network:20}{seconds:10.1f}{fit:14.1f}{ratio:8.2f}{np.mean(waits):10.1%}")
-        total = sum(t["seconds"] for each in trials for t in each) / sum(map(sum, fits))
+        total = sum(trial.seconds for each in trials for trial in each) / sum(map(sum, fits))
         print(f"all of them: {total:.2f} of Keras' fit; target 1.10; waiting: target 5 %\n")
         mlflow(root)
 
 
-def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[list, list]:
+def compare(params: Search, train: Shards, val: Shards, root: Path) -> tuple[list, list]:
+    """A list for each round: our trials, and the seconds of Keras' `fit` of each network."""
     import keras
 
-    from stages.search.search import search, targets
+    from stages.search.search import search
     from stages.search.trial import tuner
+    from stages.search.trial.plan import Plan
+    from stages.search.trial.target import Classification
 
-    x, y = train.read(np.arange(params.samples_per_epoch)), targets(train, 4)
-    y, x_val, y_val = y[: len(x)], val.read(np.arange(len(val))), targets(val, 4)
+    target = Classification(4)
+    x, y = train.read(np.arange(params.samples_per_epoch or len(train))), target.targets(train)
+    y, x_val, y_val = y[: len(x)], val.read(np.arange(len(val))), target.targets(val)
     blocks = ["vanilla", "residual"]
     update = {"blocks": blocks, "max_trials": len(NAMES), "patience": params.max_epochs}
     params = params.model_copy(update=update)
+    plan = Plan(params, train, val, target)
     trials, fits = [], []
     gc.freeze()  # as the search's own process does
-    search(params.model_copy(update={"max_trials": 1}), train, val, 4, root / "warm-up")
+    once = params.model_copy(update={"max_trials": 1})
+    search(Plan(once, train, val, target), root / "warm-up")
     for each in range(ROUNDS):
         networks = []
         normalise = tuner.normalise
 
-        def remember(model: keras.Model, *rest: object) -> None:
+        def remember(model: keras.Model, pictures: Pictures, seed: int) -> None:
             networks.append(model.to_json())  # noqa: B023
-            normalise(model, *rest)  # noqa: B023
+            normalise(model, pictures, seed)  # noqa: B023
 
         tuner.normalise = remember
         scratch = root / f"search{each}"
-        trials.append(search(params, train, val, 4, scratch).trials)
+        trials.append(search(plan, scratch).trials)
         tuner.normalise = normalise
         fits.append([])
         for network in networks:
@@ -83,14 +90,8 @@ def compare(params: object, train: Shards, val: Shards, root: Path) -> tuple[lis
             model = keras.models.model_from_json(network)
             model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
             start = time.perf_counter()
-            model.fit(
-                x,
-                y,
-                params.batch_size,
-                params.max_epochs,
-                validation_data=(x_val, y_val),
-                verbose=0,
-            )
+            data = {"validation_data": (x_val, y_val), "verbose": 0}
+            model.fit(x, y, params.batch_size, params.max_epochs, **data)
             fits[-1].append(time.perf_counter() - start)
     return trials, fits
 
@@ -106,7 +107,8 @@ def mlflow(root: Path) -> None:
         }
         seconds = {place: [] for place in places}
         for seed in range(1, ROUNDS + 1):
-            params["tasks"]["age"]["search"] |= {"max_trials": 1, "patience": 8, "seed": seed}
+            brief = {"max_trials": 1, "patience": 8, "seed": seed, "pretrained": False}
+            params["tasks"]["age"]["search"] |= brief
             for place, uri in places.items():
                 write_params(params, root)
                 environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
@@ -121,8 +123,8 @@ def mlflow(root: Path) -> None:
                     stderr=subprocess.DEVNULL,
                 )
                 [scratch] = (root / ".search/age").iterdir()
-                epochs = attempts.read(scratch)[0]["epochs"][1:]  # the first one traces
-                seconds[place] += [epoch["seconds"] for epoch in epochs]
+                epochs = attempts.read(scratch)[0].epochs[1:]  # the first one traces
+                seconds[place] += [epoch.seconds for epoch in epochs]
                 subprocess.run(["rm", "-r", root / ".search"], check=True)
     best = statistics.median(seconds["there (SQLite)"])
     for place, found in seconds.items():

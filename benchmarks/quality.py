@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from stages.records.calibration import Temperature
+from stages.records.folders import Folders
 from stages.records.shards import Shards
+from stages.records.trials import MODEL, TRIALS
 from tests.params_yaml import complete, write_params
 
 UNCALIBRATED = Temperature(1)  # which changes no answer
@@ -27,7 +29,7 @@ UNCALIBRATED = Temperature(1)  # which changes no answer
 
 def main() -> None:
     task, minutes = sys.argv[1], float(sys.argv[2])
-    parts = Path("data/shards", task).resolve()
+    parts = Folders(task).shards.resolve()
     train = Shards(parts / "train")
     print(f"{task}: {len(train):,} pictures to learn from, {minutes:g} minutes each")
     print(f"{'':18}{'minutes':>8}{'trials':>8}{'epochs':>8}{'val_loss':>10}{'val':>8}{'test':>8}")
@@ -35,12 +37,8 @@ def main() -> None:
         start = time.perf_counter()
         found = way(task, minutes, parts)
         found["minutes"] = (time.perf_counter() - start) / 60
-        print(
-            "{name:18}{minutes:8.1f}{trials:8}{epochs:8}{val_loss:10.4f}{val:8.3f}{test:8.3f}".format(
-                name=name, **found
-            ),
-            flush=True,
-        )
+        line = "{name:18}{minutes:8.1f}{trials:8}{epochs:8}{val_loss:10.4f}{val:8.3f}{test:8.3f}"
+        print(line.format(name=name, **found), flush=True)
 
 
 def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:
@@ -50,24 +48,26 @@ def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        (root / "data/shards").mkdir(parents=True)
-        (root / "data/shards" / task).symlink_to(parts)
+        at = Folders(task, root)
+        for link, folder in ((at.shards, parts), (at.weights, Folders(task).weights.resolve())):
+            link.parent.mkdir(parents=True)
+            link.symlink_to(folder)
         params = complete()
         params["tasks"][task]["search"] |= {"max_trials": 1000, "max_minutes": minutes}
         write_params(params, root)
         environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
         command = [sys.executable, "-m", "stages.search", task]
         subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)
-        found = json.loads((root / f"data/search/{task}/trials.json").read_text("utf-8"))
-        model = keras.saving.load_model(root / f"data/search/{task}/model.keras", compile=False)
-    best = next(trial for trial in found["trials"] if trial["trial"] == found["best"])
+        found = TRIALS.read(at.search)
+        model = keras.saving.load_model(at.search / MODEL, compile=False)
     shares = {}
     for part in ("val", "test"):
         shards = Shards(parts / part)
         predicted = class_probabilities(outputs(model, shards), UNCALIBRATED).argmax(1)
         shares[part] = (predicted == shards.labels).mean()
-    epochs = sum(len(trial["epochs"]) for trial in found["trials"])
-    return shares | {"trials": len(found["trials"]), "epochs": epochs, "val_loss": best["score"]}
+    epochs = sum(len(trial.epochs) for trial in found.trials)
+    counts = {"trials": len(found.trials), "epochs": epochs}
+    return shares | counts | {"val_loss": found.best.score}
 
 
 def stock(task: str, minutes: float, parts: Path) -> dict[str, Any]:

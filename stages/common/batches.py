@@ -1,4 +1,4 @@
-"""Batches straight from the shards on disk: one batch, and the read-ahead, in memory."""
+"""Batches of pictures from disk: memory holds one batch, and those that are read ahead."""
 
 import math
 import time
@@ -7,20 +7,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from stages.records.shards import Shards
+from stages.records.shards import Pictures
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled (or whole, in order) batches of `uint8` pictures and their targets.
+    """Batches of `uint8` pictures and their targets: shuffled by a seed, or all rows in order.
 
     With `samples_per_epoch` an epoch sees the next part of a seeded permutation of all rows: every
     row is seen once before any is seen twice, and an epoch costs the same whatever their number.
-    `ready[i]` is when (`time.perf_counter()`) batch i of this epoch was last read.
+    `ready[i]` is when batch i of this epoch was last read, by `time.perf_counter()`.
     """
 
     def __init__(
         self,
-        shards: Shards,
+        pictures: Pictures,
         targets: np.ndarray,
         batch_size: int,
         *,
@@ -29,9 +29,9 @@ class Batches(keras.utils.PyDataset):
         **threads: Any,
     ) -> None:
         super().__init__(**threads)
-        self.shards, self.targets, self.batch_size = shards, targets, batch_size
+        self.pictures, self.targets, self.batch_size = pictures, targets, batch_size
         self.rng = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
-        self.size = min(samples_per_epoch or len(shards), len(shards))
+        self.size = min(samples_per_epoch or len(pictures), len(pictures))
         self.queue = np.empty(0, np.int64)
         self.on_epoch_end()
 
@@ -40,7 +40,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        batch = self.shards.read(rows), self.targets[rows]
+        batch = self.pictures.read(rows), self.targets[rows]
         self.ready[index] = time.perf_counter()
         return batch
 
@@ -51,5 +51,5 @@ class Batches(keras.utils.PyDataset):
             self.rows = np.arange(self.size)
             return
         while len(self.queue) < self.size:
-            self.queue = np.concatenate([self.queue, self.rng.permutation(len(self.shards))])
+            self.queue = np.concatenate([self.queue, self.rng.permutation(len(self.pictures))])
         self.rows, self.queue = np.split(self.queue, [self.size])

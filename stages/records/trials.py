@@ -19,7 +19,7 @@ class Epoch(Record, omit_defaults=True):
 
     epoch: int  # from 0
     time_ms: int  # when it ended
-    loss: float
+    loss: float | None  # None: it was not a finite number
     val_loss: float | None = None
     accuracy: float | None = None  # of a classification
     val_accuracy: float | None = None
@@ -109,5 +109,8 @@ def ranked(attempts: Iterable[Attempt], objective: Objective) -> list[Attempt]:
     return sorted(attempts, key=lambda each: objective.key(each.score))
 
 
+# Parameters that decide no trial: how much is searched, where, and what is done with the winner.
+# They may differ between two runs of one search.
+OUTSIDE_TRIALS = frozenset({"max_trials", "max_minutes", "workers", "final_fit"})
 TRIALS = JsonFile("trials.json", Trials)
 CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

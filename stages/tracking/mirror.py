@@ -1,11 +1,12 @@
-"""A search's files, sent to MLflow beside the training and never in its way."""
+"""A search's files, sent to MLflow while it trains. The training never waits for that."""
 
 import logging
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
+from stages.common.clock import now_ms
+from stages.records.trials import Search
 from stages.search.journal import attempts
 from stages.tracking import store
 from stages.tracking.searches import MirroredSearch
@@ -17,13 +18,13 @@ FAREWELL = 20.0  # seconds that the end of a search waits for MLflow
 
 
 class Mirror(threading.Thread):
-    """Keeps MLflow saying what the files in `scratch` say.
+    """Makes MLflow show what the files in `scratch` say.
 
-    MLflow may be slow, locked or away: this thread tries again and again, and nothing waits for
-    it. What is still unsent at the end is in trials.json, and `stages.tracking.register` sends it.
+    MLflow may be slow, locked or away: this thread tries again and again. What is still unsent at
+    the end is in trials.json, and `stages.tracking.register` sends it later.
     """
 
-    def __init__(self, task: str, search: dict[str, Any], scratch: Path) -> None:
+    def __init__(self, task: str, search: Search, scratch: Path) -> None:
         super().__init__(daemon=True)
         self.task, self.search, self.scratch = task, search, scratch
         self.mirrored: MirroredSearch | None = None
@@ -42,17 +43,21 @@ class Mirror(threading.Thread):
             except Exception as error:
                 if pause == PAUSE:
                     log.warning(
-                        "MLflow does not answer (%s); the search goes on, and MLflow is told later",
+                        "MLflow does not answer (%s); the search goes on, and MLflow gets the rest "
+                        "later",
                         str(error).splitlines()[0][:200],
                     )
                 pause = min(2 * pause, LONGEST_PAUSE)
                 log.debug("MLflow", exc_info=error)
             self.awake.wait(pause)
             if self.ending and pause > PAUSE:
-                time.sleep(PAUSE)  # `awake` is set by now
+                time.sleep(PAUSE)  # `wait` no longer does: `awake` is set
 
     def finish(self, status: str, files: dict[str, str]) -> None:
-        """Send the rest, in at most `FAREWELL` seconds, and close the search's run."""
+        """Send the rest, in at most `FAREWELL` seconds, and close the search's run.
+
+        `files`: name -> text, for the run's artifacts.
+        """
         self.ending = status, files
         self.awake.set()
         self.join(FAREWELL)
@@ -70,4 +75,4 @@ class Mirror(threading.Thread):
         self.mirrored.send(found, attempts.final_fit(self.scratch))
         if ending:
             status, files = ending
-            self.mirrored.close(status, int(time.time() * 1000), len(found), files)
+            self.mirrored.close(status, now_ms(), len(found), files)

@@ -76,9 +76,8 @@ def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
     if run and int(run.data.tags.get("attempts", -1)) >= len(attempts):
         return run.info.run_id
     log.info("%s: putting the search %s into MLflow", task, trials.search_id)
-    content = msgspec.to_builtins(trials)
-    mirrored = MirroredSearch(client, task, content)
-    mirrored.send(msgspec.to_builtins(attempts), content["final_fit"])
+    mirrored = MirroredSearch(client, task, trials)
+    mirrored.send(attempts, trials.final_fit)
     ended = max(each.ended_ms or 0 for each in attempts)
     mirrored.close("FINISHED", ended, len(attempts), {})
     return mirrored.parent

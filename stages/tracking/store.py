@@ -1,5 +1,7 @@
-"""The MLflow tracking store: `sqlite:///mlruns/mlflow.db` with artifacts beside it, or
-`MLFLOW_TRACKING_URI`. One experiment a task."""
+"""The MLflow tracking store: `sqlite:///mlruns/mlflow.db` with artifacts beside it.
+
+`MLFLOW_TRACKING_URI` names another one. Each task has one experiment.
+"""
 
 import os
 import subprocess
@@ -14,21 +16,26 @@ if TYPE_CHECKING:
 DATABASE = Path("mlruns/mlflow.db")
 DEFAULT_URI = f"sqlite:///{DATABASE}"
 ARTIFACTS = Path("mlruns/artifacts")
+# MLflow reads these when it is imported.
+ENVIRONMENT = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing leaves the machine
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # no line for each table that it creates
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds; MLflow's own are 120,
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # and 7 retries
+}
 
 
 def connect() -> "MlflowClient":
-    """A client of the tracking store, which is made if it is the local one and not there yet."""
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # not each table it creates
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # seconds; MLflow's own: 120,
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven times
+    """A client of the tracking store. The local one is created when it is missing."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     import mlflow
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
     if uri == DEFAULT_URI and not DATABASE.exists():
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        # Killed between its tables, MLflow cannot open a database again: half of one is of no use.
+        # MLflow cannot open a database whose creation was killed between two tables.
         for half in DATABASE.parent.glob(f".{DATABASE.name}.part*"):
             half.unlink()
         with new_file(DATABASE) as part:
@@ -48,6 +55,6 @@ def experiment_id(client: "MlflowClient", task: str) -> str:
 
 
 def git_commit() -> str:
-    """The commit this code stands at, or "" outside a git checkout."""
+    """The commit that is checked out, or "" outside a git checkout."""
     done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip()

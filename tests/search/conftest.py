@@ -4,19 +4,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from stages.params.merge import load
 from stages.records.params import Search
 from stages.records.shards import Shards
+from stages.search.trial.blocks import FIRE
+from stages.search.trial.plan import Plan
+from stages.search.trial.target import Classification, Regression
 from tests.params_yaml import complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = {
-    "max_epochs": 2, "samples_per_epoch": 120, "batch_size": 24, "max_trials": 1,
-    "blocks": ["vanilla"], "pretrained": False,
-}  # fmt: skip
+    "max_epochs": 2,
+    "samples_per_epoch": 120,
+    "batch_size": 24,
+    "max_trials": 1,
+    "blocks": ["vanilla"],
+    "pretrained": False,
+}
 
 
 def small(**changes) -> Search:
@@ -24,9 +32,21 @@ def small(**changes) -> Search:
     return Search.model_validate(params.model_dump() | SMALL | changes)
 
 
+def plan(parts, n, pretrained_files=None, **changes) -> Plan:
+    """A small search that tells `n` classes apart, with `changes` of its parameters."""
+    train, val = parts[n]
+    return Plan(small(**changes), train, val, Classification(n), pretrained_files or {})
+
+
+def regression(parts, n, pretrained_files=None, **changes) -> Plan:
+    """The same of the values 20, 30, ... of the classes."""
+    train, val = parts[n]
+    return Plan(small(**changes), train, val, Regression.of(train), pretrained_files or {})
+
+
 def without_times(trials):
     keys = ("trial", "status", "hyperparameters", "score", "best_epoch", "parameters")
-    return [{key: trial[key] for key in keys} for trial in trials]
+    return [{key: getattr(trial, key) for key in keys} for trial in trials]
 
 
 def write_part(folder, n, n_classes, size, seed):
@@ -61,6 +81,39 @@ def parts(tmp_path_factory):
     return made
 
 
+def shapes():
+    """Keras-squeezenet's names of the convolutions, in its file's order, and their kernels."""
+    yield "conv1", (3, 3, 3, 64)
+    seen = 64
+    for number, filters in enumerate(FIRE, start=2):
+        yield f"fire{number}/squeeze1x1", (1, 1, seen, filters)
+        yield f"fire{number}/expand1x1", (1, 1, filters, 4 * filters)
+        yield f"fire{number}/expand3x3", (3, 3, filters, 4 * filters)
+        seen = 8 * filters
+
+
+@pytest.fixture(scope="session")
+def imagenet_file(tmp_path_factory):
+    """A file laid out as keras-squeezenet's, drawn at random; and its arrays by their names."""
+    rng = np.random.default_rng(5)
+    arrays = {
+        name: (rng.normal(0, np.sqrt(2 / np.prod(shape[:3])), shape), rng.normal(0, 0.1, shape[3]))
+        for name, shape in shapes()
+    }
+    path = tmp_path_factory.mktemp("imagenet") / "squeezenet_notop.h5"
+    with h5py.File(path, "w") as file:
+        layers = [layer for name in arrays for layer in (name, f"{name}_relu")]
+        file.attrs["layer_names"] = [name.encode() for name in ["input_1", *layers]]
+        for layer in ["input_1", *layers]:
+            group = file.create_group(layer)
+            found = arrays.get(layer, ())
+            names = [f"{layer}_{what}" for what in ("W", "b")[: len(found)]]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, array in zip(names, found, strict=True):
+                group[name] = array.astype(np.float32)
+    return path, arrays
+
+
 class Stage:
     """A folder in which `python -m stages.search age` runs, as DVC would run it."""
 
@@ -81,11 +134,14 @@ class Stage:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "KERAS"))}
         return subprocess.Popen(
             [sys.executable, "-m", *(command or ("stages.search", "age"))],
-            cwd=cwd or self.path, env=clean | {"PYTHONPATH": str(REPO)} | environment,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            cwd=cwd or self.path,
+            env=clean | {"PYTHONPATH": str(REPO)} | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
             # Whoever runs the tests in the background has Ctrl-C ignored; children inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
 
     def run(self, *command: str, **environment) -> str:
         process = self.start(*command, **environment)

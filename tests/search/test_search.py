@@ -1,24 +1,24 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.files import digest_folders
 from stages.common.predict import outputs
-from stages.records.params import Weights
 from stages.records.shards import Shards
+from stages.records.trials import Attempt
+from stages.search.control import Control
 from stages.search.journal import attempts
-from stages.search.search import fingerprint, resolve, search
-from tests.search.conftest import small, without_times
+from stages.search.search import search
+from tests.search.conftest import plan, without_times
 
 
 @pytest.fixture(scope="module")
 def first_three(parts, tmp_path_factory):
     """A search of three trials and its scratch folder."""
-    train, val = parts[3]
     scratch = tmp_path_factory.mktemp("search") / "three"
-    return search(small(max_trials=3), train, val, 3, scratch), scratch
+    return search(plan(parts, 3, max_trials=3), scratch), scratch
 
 
 def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
@@ -26,9 +26,9 @@ def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
     _, val = parts[3]
     p = outputs(result.model, val)
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
-    best = result.trials[result.best]
-    assert best["score"] == min(trial["score"] for trial in result.trials)
-    assert loss == pytest.approx(best["score"], abs=1e-3)
+    best = result.best
+    assert best.score == min(trial.score for trial in result.trials)
+    assert loss == pytest.approx(best.score, abs=1e-3)
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
 
 
@@ -37,36 +37,35 @@ def test_an_attempt_says_what_its_trial_did(first_three):
     found = attempts.read(scratch)
     assert found == result.trials
     for trial, attempt in enumerate(found):
-        assert (attempt["trial"], attempt["attempt"]) == (trial, 1)
-        assert attempt["score"] == min(epoch["val_loss"] for epoch in attempt["epochs"])
-        assert [epoch["epoch"] for epoch in attempt["epochs"]] == [0, 1]
-        for epoch in attempt["epochs"]:
-            assert epoch["learning_rate"] == pytest.approx(1e-3)
-            assert epoch["pictures_per_second"] > 0
-            assert 0 <= epoch["data_wait"] <= 1
-            assert epoch["memory_mb"] > 100
+        assert (attempt.trial, attempt.attempt) == (trial, 1)
+        assert attempt.score == min(epoch.val_loss for epoch in attempt.epochs)
+        assert [epoch.epoch for epoch in attempt.epochs] == [0, 1]
+        for epoch in attempt.epochs:
+            assert epoch.learning_rate == pytest.approx(1e-3)
+            assert epoch.pictures_per_second > 0
+            assert 0 <= epoch.data_wait <= 1
+            assert epoch.memory_mb > 100
 
 
 def test_more_trials_go_on_where_the_search_stood(first_three, parts, tmp_path):
     """1 + 1 + 1 trials are the same three as 3: hyperparameters and scores; and fewer run none."""
     whole, _ = first_three
-    train, val = parts[3]
     for max_trials in (1, 2, 3):
-        stepped = search(small(max_trials=max_trials), train, val, 3, tmp_path / "steps")
+        stepped = search(plan(parts, 3, max_trials=max_trials), tmp_path / "steps")
     assert without_times(stepped.trials) == without_times(whole.trials)
-    assert [attempt["attempt"] for attempt in attempts.read(tmp_path / "steps")] == [1, 1, 1]
+    assert [attempt.attempt for attempt in attempts.read(tmp_path / "steps")] == [1, 1, 1]
 
-    fewer = search(small(max_trials=1), train, val, 3, tmp_path / "steps")
+    fewer = search(plan(parts, 3, max_trials=1), tmp_path / "steps")
     assert fewer.trials == stepped.trials[:1]
-    assert fewer.best == 0
+    assert fewer.best.trial == 0
 
 
 def test_two_classes_and_the_model_loads_without_autokeras(parts, tmp_path):
     import subprocess
     import sys
 
-    train, val = parts[2]
-    result = search(small(objective="val_accuracy"), train, val, 2, tmp_path / "two")
+    _, val = parts[2]
+    result = search(plan(parts, 2, objective="val_accuracy"), tmp_path / "two")
     assert result.model.output_shape == (None, 1)
     result.model.save(tmp_path / "model.keras")
     code = (
@@ -84,7 +83,6 @@ def test_two_classes_and_the_model_loads_without_autokeras(parts, tmp_path):
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(parts, tmp_path, monkeypatch):
-    train, val = parts[3]
     real_read, calls = Shards.read, []
 
     def breaks_once(self, rows):
@@ -94,23 +92,21 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(parts, tmp_path, monk
         return real_read(self, rows)
 
     monkeypatch.setattr(Shards, "read", breaks_once)
-    result = search(small(max_trials=2), train, val, 3, tmp_path / "failing")
-    assert [trial["status"] for trial in result.trials] == ["FAILED", "COMPLETED"]
-    assert "the disk hiccuped" in result.trials[0]["error"]
-    assert result.best == 1
+    result = search(plan(parts, 3, max_trials=2), tmp_path / "failing")
+    assert [trial.status for trial in result.trials] == ["FAILED", "COMPLETED"]
+    assert "the disk hiccuped" in result.trials[0].error
+    assert result.best.trial == 1
 
 
 def test_nothing_but_failures_is_an_error_that_says_why(parts, tmp_path):
-    train, val = parts[3]
     with pytest.raises(UserError, match=r"all 2 trials failed(?s:.*)Oversized model"):
-        search(small(max_trials=2, max_parameters=10), train, val, 3, tmp_path / "tiny")
+        search(plan(parts, 3, max_trials=2, max_parameters=10), tmp_path / "tiny")
 
 
 def test_out_of_memory_halves_the_batch_first(parts, tmp_path, monkeypatch):
     import keras
     import tensorflow as tf
 
-    train, val = parts[3]
     real_fit, sizes = keras.Model.fit, []
 
     def needs_memory(self, batches, **kwargs):
@@ -120,44 +116,50 @@ def test_out_of_memory_halves_the_batch_first(parts, tmp_path, monkeypatch):
         return real_fit(self, batches, **kwargs)
 
     monkeypatch.setattr(keras.Model, "fit", needs_memory)
-    result = search(small(), train, val, 3, tmp_path / "oom")
+    result = search(plan(parts, 3), tmp_path / "oom")
     assert sizes == [24, 12, 6]
-    assert [(t["status"], t["batch_size"]) for t in result.trials] == [("COMPLETED", 6)]
+    assert [(t.status, t.batch_size) for t in result.trials] == [("COMPLETED", 6)]
 
 
 def test_a_trial_that_kills_its_process_twice_is_given_up(parts, tmp_path):
     """Its crashes are known from its attempts, as `supervise` writes them down."""
-    train, val = parts[3]
     scratch = tmp_path / "crashing"
-    for attempt in (1, 2):
-        died = {"trial": 0, "attempt": attempt, "status": "INTERRUPTED", "crashed": True}
-        attempts.write(scratch, died | {"error": "killed by SIGKILL", "score": None, "epochs": []})
-    result = search(small(max_trials=2), train, val, 3, scratch)
-    assert [t["status"] for t in result.trials] == ["FAILED", "COMPLETED"]
-    assert "gave up after 2 times: killed by SIGKILL" in result.trials[0]["error"]
+    for number in (1, 2):
+        died = Attempt(
+            trial=0,
+            attempt=number,
+            status="INTERRUPTED",
+            hyperparameters={},
+            worker="alone",
+            started_ms=0,
+            error="killed by SIGKILL",
+            crashed=True,
+        )
+        attempts.write(scratch, died)
+    result = search(plan(parts, 3, max_trials=2), scratch)
+    assert [t.status for t in result.trials] == ["FAILED", "COMPLETED"]
+    assert "gave up after 2 times: killed by SIGKILL" in result.trials[0].error
 
 
 def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, parts, tmp_path):
-    from stages.search.trial.tuner import Control
-
     class AfterTheFirstEpoch(Control):
         @property
         def stop(self):
-            return any(a["epochs"] for a in attempts.read(tmp_path / "stopped"))
+            return any(a.epochs for a in attempts.read(tmp_path / "stopped"))
 
         @stop.setter
         def stop(self, value): ...
 
-    train, val = parts[3]
-    early = search(small(max_trials=3), train, val, 3, tmp_path / "stopped", AfterTheFirstEpoch())
+    _, val = parts[3]
+    early = search(plan(parts, 3, max_trials=3), tmp_path / "stopped", AfterTheFirstEpoch())
     [only] = early.trials
-    assert (only["status"], len(only["epochs"])) == ("STOPPED", 1)
+    assert (only.status, len(only.epochs)) == ("STOPPED", 1)
     p = outputs(early.model, val)
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
-    assert loss == pytest.approx(only["score"], abs=1e-3)
+    assert loss == pytest.approx(only.score, abs=1e-3)
 
     whole, _ = first_three
-    later = search(small(max_trials=3), train, val, 3, tmp_path / "stopped")
+    later = search(plan(parts, 3, max_trials=3), tmp_path / "stopped")
     assert without_times(later.trials) == without_times(whole.trials)
 
 
@@ -165,8 +167,6 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
     from stages.search.trial import final_fit as room
 
     train, val = parts[3]
-    params = small(max_epochs=4)
-    result = search(params, train, val, 3, tmp_path / "final")
     joined = room.Joined(train, val)
     assert len(joined) == len(train) + 4 * len(val)  # as many copies as training photos have
     rows = np.array([3, len(train) + 7, len(train) + len(val) + 7])
@@ -174,12 +174,14 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
     for picture in joined.read(rows)[1:]:
         np.testing.assert_array_equal(picture, val.read(np.array([7]))[0])
 
-    model, record = room.final_fit(result, params, train, val, 3, tmp_path / "final")
-    assert record["status"] == "COMPLETED"
-    assert len(record["epochs"]) == result.trials[0]["best_epoch"] + 1
+    wanted = plan(parts, 3, max_epochs=4, final_fit=True)
+    result = search(wanted, tmp_path / "final")
+    model, record = result.model, result.final_fit
+    assert record.status == "COMPLETED"
+    assert len(record.epochs) == result.trials[0].best_epoch + 1
     assert (outputs(model, val).argmax(1) == val.labels).mean() > 0.9
     monkeypatch.setattr(room, "Joined", None)  # whoever trains again fails
-    again, _ = room.final_fit(result, params, train, val, 3, tmp_path / "final")
+    again = search(wanted, tmp_path / "final").model
     np.testing.assert_allclose(outputs(again, val), outputs(model, val), atol=1e-6)
 
 
@@ -199,55 +201,37 @@ def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
 
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
     monkeypatch.setattr(ResidualBlock, "build", remembers)
-    train, val = parts[3]
-    result = search(small(blocks=["residual"]), train, val, 3, tmp_path / "mixed")
+    result = search(plan(parts, 3, blocks=["residual"]), tmp_path / "mixed")
     assert policies[-2:] == ["mixed_float16", "float32"]  # the trial's and the winner's
     assert {weight.dtype for weight in result.model.weights} >= {"float32"}
     assert result.model.dtype_policy.name == "float32"
-    assert result.trials[0]["status"] == "COMPLETED"
-    assert np.isfinite(result.trials[0]["score"])
+    assert result.trials[0].status == "COMPLETED"
+    assert np.isfinite(result.trials[0].score)
 
 
-def test_auto_means_what_the_machine_can_train(monkeypatch):
+def test_auto_means_what_the_machine_can_train(parts, monkeypatch):
     from stages.search.trial import hardware
 
-    weights = Weights(local=None, download=False)
-    auto = small(blocks="auto", pretrained=False)
+    auto = plan(parts, 3, blocks="auto", pretrained=False)
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
-    assert resolve(auto, weights).blocks == ["vanilla", "residual"]
+    assert auto.blocks == ["vanilla", "residual"]
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
-    assert len(resolve(auto, weights).blocks) == 5
-    assert resolve(small(blocks=["xception"]), weights).blocks == ["xception"]
+    assert len(auto.blocks) == 5
+    assert plan(parts, 3, blocks=["xception"]).blocks == ["xception"]
 
 
-def test_networks_whose_imagenet_weights_cannot_be_had_are_not_proposed(
-    monkeypatch, tmp_path, caplog
-):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    weights = Weights(local=tmp_path / "mine", download=False)
-    wanted = small(blocks=["vanilla", "efficient", "xception"], pretrained=True)
-    assert resolve(wanted, weights).blocks == ["vanilla"]
-    [warning] = caplog.records
-    assert "efficient, xception" in warning.message and "efficientnetb0_notop.h5" in warning.message
+def test_networks_whose_imagenet_weights_cannot_be_had_are_not_proposed(parts):
+    wanted = plan(parts, 3, blocks=["vanilla", "efficient", "xception"], pretrained=True)
+    assert wanted.blocks == ["vanilla"]
+    assert wanted.skipped == ["efficient", "xception"]
     with pytest.raises(UserError, match="ImageNet"):
-        resolve(small(blocks=["xception"], pretrained=True), weights)
+        search(plan(parts, 3, blocks=["xception"], pretrained=True), Path("never"))
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
 def test_the_other_tuners_train_from_shards_too(parts, tmp_path, tuner):
-    train, val = parts[3]
-    result = search(small(tuner=tuner), train, val, 3, tmp_path / tuner)
-    assert [trial["status"] for trial in result.trials] == ["COMPLETED"]
-
-
-def test_fingerprint_follows_data_and_parameters_but_not_how_much_is_searched(parts):
-    train, val = parts[3]
-    data = digest_folders(train.folder, val.folder)
-    assert data != digest_folders(train.folder, parts[2][1].folder)
-    base = fingerprint(small(), data)
-    assert base == fingerprint(small(max_trials=9, max_minutes=5, workers=2), data)
-    assert base != fingerprint(small(seed=9), data)
-    assert base != fingerprint(small(), "other")
+    result = search(plan(parts, 3, tuner=tuner), tmp_path / tuner)
+    assert [trial.status for trial in result.trials] == ["COMPLETED"]
 
 
 def test_names_of_the_space_are_autokeras_own(first_three):
@@ -277,7 +261,8 @@ def test_names_of_the_space_are_autokeras_own(first_three):
         node = ImageBlock(name="image_block_1")(image)
         ak.graph.Graph(inputs=image, outputs=head(node)).build(asked)
         names |= {hp.name for hp in asked.space}
-        assert {name for name in seeds([block], False)[0] if "/filters_" not in name} <= names
+        [first, *_] = seeds([block], False, "classification_head_1")
+        assert {name for name in first if "/filters_" not in name} <= names
     unused = {name for name in declared if "/filters_" in name}  # a network asks for its own
     assert declared - unused <= names
     assert known - unused <= names

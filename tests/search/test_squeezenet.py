@@ -1,74 +1,31 @@
-import hashlib
 import subprocess
 import sys
 
-import h5py
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 
-from stages.common.errors import UserError
 from stages.common.predict import outputs
-from stages.records.params import Weights
-from stages.search.search import resolve, search
-from stages.search.trial import hardware, imagenet
-from stages.search.trial.blocks import FIRE, SqueezeNetBlock
-from tests.search.conftest import small
-
-NAME = imagenet.FILES["squeezenet"][1]
-
-
-def shapes():
-    """Keras-squeezenet's names of the convolutions, in its file's order, and their kernels."""
-    yield "conv1", (3, 3, 3, 64)
-    seen = 64
-    for number, filters in enumerate(FIRE, start=2):
-        yield f"fire{number}/squeeze1x1", (1, 1, seen, filters)
-        yield f"fire{number}/expand1x1", (1, 1, filters, 4 * filters)
-        yield f"fire{number}/expand3x3", (3, 3, filters, 4 * filters)
-        seen = 8 * filters
-
-
-@pytest.fixture(scope="session")
-def imagenet_file(tmp_path_factory):
-    """A file laid out as keras-squeezenet's, drawn at random; and its arrays by their names."""
-    rng = np.random.default_rng(5)
-    arrays = {
-        name: (rng.normal(0, np.sqrt(2 / np.prod(shape[:3])), shape), rng.normal(0, 0.1, shape[3]))
-        for name, shape in shapes()
-    }
-    path = tmp_path_factory.mktemp("imagenet") / NAME
-    with h5py.File(path, "w") as file:
-        layers = [layer for name in arrays for layer in (name, f"{name}_relu")]
-        file.attrs["layer_names"] = [name.encode() for name in ["input_1", *layers]]
-        for layer in ["input_1", *layers]:
-            group = file.create_group(layer)
-            found = arrays.get(layer, ())
-            names = [f"{layer}_{what}" for what in ("W", "b")[: len(found)]]
-            group.attrs["weight_names"] = [name.encode() for name in names]
-            for name, array in zip(names, found, strict=True):
-                group[name] = array.astype(np.float32)
-    return path, arrays
+from stages.search.search import search
+from stages.search.trial import hardware
+from stages.search.trial.blocks import SqueezeNetBlock
+from tests.search.conftest import plan, regression
 
 
 @pytest.fixture
-def weights(imagenet_file, tmp_path, monkeypatch):
-    """A machine without a network that has the file in `weights.local`."""
-    path, _ = imagenet_file
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(imagenet, "SQUEEZENET_SHA256", digest)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    return Weights(local=path.parent, download=False)
+def weights(imagenet_file):
+    """The pretrained files of a task, by the type of block."""
+    return {"squeezenet": imagenet_file[0]}
 
 
-def built(shape, **values):
-    """The block alone, with these hyperparameters."""
+def built(shape, weights=None, **values):
+    """The block alone, with these hyperparameters and this file of weights."""
     hp = keras_tuner.HyperParameters()
     for name, value in values.items():
         hp.Fixed(f"squeeze_net_block_1/{name}", value)
     pixels = keras.Input(shape)
-    block = SqueezeNetBlock(name="squeeze_net_block_1")
+    block = SqueezeNetBlock(weights, name="squeeze_net_block_1")
     return keras.Model(pixels, block._build_wrapper(hp, pixels))
 
 
@@ -98,10 +55,9 @@ def by_hand(arrays, picture):
     return x.mean(axis=(0, 1))
 
 
-def test_it_is_squeezenet_with_its_weights_and_its_colours(weights, imagenet_file):
-    assert imagenet.usable(["squeezenet"], weights) == ["squeezenet"]
+def test_it_is_squeezenet_with_its_weights_and_its_colours(imagenet_file):
     picture = np.random.default_rng(1).uniform(0, 255, (47, 47, 3))
-    model = built((47, 47, 3), pretrained=True, frozen=0)
+    model = built((47, 47, 3), imagenet_file[0], pretrained=True, frozen=0)
     features = model.predict_on_batch(picture[None])[0]
     expected = by_hand(imagenet_file[1], picture)
     assert features.shape == (512,)
@@ -111,12 +67,14 @@ def test_it_is_squeezenet_with_its_weights_and_its_colours(weights, imagenet_fil
 
 
 def test_a_grey_picture_is_seen_as_grey_in_colour(weights):
-    imagenet.usable(["squeezenet"], weights)
     grey = np.random.default_rng(2).uniform(0, 255, (2, 40, 40, 1))
     colour = np.repeat(grey, 3, axis=-1)
-    seen = built((40, 40, 1), pretrained=True, frozen=0).predict_on_batch(grey)
+    seen, expected = (
+        built((40, 40, channels), weights["squeezenet"], pretrained=True, frozen=0)
+        for channels in (1, 3)
+    )
     np.testing.assert_allclose(
-        seen, built((40, 40, 3), pretrained=True, frozen=0).predict_on_batch(colour), rtol=1e-4
+        seen.predict_on_batch(grey), expected.predict_on_batch(colour), rtol=1e-4
     )
 
 
@@ -127,20 +85,19 @@ def test_small_pictures_fit(side):
 
 @pytest.mark.parametrize("frozen", [0, 13, 25])
 def test_so_many_convolutions_stay_as_they_are(weights, frozen):
-    imagenet.usable(["squeezenet"], weights)
-    model = built((32, 32, 3), pretrained=True, frozen=frozen)
+    model = built((32, 32, 3), weights["squeezenet"], pretrained=True, frozen=frozen)
     assert len(model.trainable_weights) == 2 * (25 - frozen)
 
 
 def test_a_pretrained_search_trains_it_from_the_shards_and_saves_plain_keras(
     weights, imagenet_file, parts, tmp_path
 ):
-    train, val = parts[3]
-    params = resolve(small(blocks=["squeezenet"], pretrained=True), weights)
-    result = search(params, train, val, 3, tmp_path / "search")
+    _, val = parts[3]
+    wanted = plan(parts, 3, weights, blocks=["squeezenet"], pretrained=True)
+    result = search(wanted, tmp_path / "search")
     [trial] = result.trials
-    assert trial["status"] == "COMPLETED", trial["error"]
-    assert trial["hyperparameters"]["pretrained"] is True
+    assert trial.status == "COMPLETED", trial.error
+    assert trial.hyperparameters["pretrained"] is True
     result.model.save(tmp_path / "model.keras")
     code = (
         "import sys, numpy as np, keras\n"
@@ -161,42 +118,20 @@ def test_a_pretrained_search_trains_it_from_the_shards_and_saves_plain_keras(
 
 
 def test_a_regression_can_start_from_it(weights, parts, tmp_path):
-    train, val = parts[3]
-    params = resolve(small(blocks=["squeezenet"], pretrained=True, max_epochs=1), weights)
-    result = search(params, train, val, None, tmp_path / "regression")
-    assert [trial["status"] for trial in result.trials] == ["COMPLETED"], result.trials
+    _, val = parts[3]
+    wanted = regression(parts, 3, weights, blocks=["squeezenet"], pretrained=True, max_epochs=1)
+    result = search(wanted, tmp_path / "regression")
+    assert [trial.status for trial in result.trials] == ["COMPLETED"], result.trials
     assert outputs(result.model, val).shape == (len(val), 1)
 
 
 def test_auto_has_it_where_pretrained_networks_are_wanted_and_its_weights_are_there(
-    weights, monkeypatch, caplog
+    weights, parts, monkeypatch
 ):
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
-    wanted = small(blocks="auto", pretrained=True)
-    nothing = Weights(local=None, download=False)
-    assert resolve(wanted, nothing).blocks == ["vanilla", "residual"]
-    [warning] = caplog.records
-    assert "squeezenet" in warning.message and NAME in warning.message
-    assert resolve(wanted, weights).blocks == ["vanilla", "residual", "squeezenet"]
-    assert resolve(wanted, nothing).blocks[-1] == "squeezenet"  # it is in Keras' cache now
-    from_scratch = resolve(small(blocks="auto", pretrained=False), weights)
+    without = plan(parts, 3, blocks="auto", pretrained=True)
+    assert without.blocks == ["vanilla", "residual"] and without.skipped == ["squeezenet"]
+    wanted = plan(parts, 3, weights, blocks="auto", pretrained=True)
+    assert wanted.blocks == ["vanilla", "residual", "squeezenet"] and wanted.skipped == []
+    from_scratch = plan(parts, 3, weights, blocks="auto", pretrained=False)
     assert from_scratch.blocks == ["vanilla", "residual"]
-
-
-def test_a_wrong_file_is_refused_by_name(weights, tmp_path):
-    wrong = tmp_path / "wrong"
-    wrong.mkdir()
-    (wrong / NAME).write_bytes(b"not found")
-    with pytest.raises(UserError, match=NAME):
-        imagenet.usable(["squeezenet"], Weights(local=wrong, download=False))
-    assert not (tmp_path / "keras/models" / NAME).exists()
-
-
-def test_a_damaged_file_in_the_cache_is_replaced(weights, tmp_path):
-    cached = tmp_path / "keras/models" / NAME
-    cached.parent.mkdir(parents=True)
-    cached.write_bytes(b"half of i")
-    assert imagenet.usable(["squeezenet"], Weights(local=None, download=False)) == []
-    assert imagenet.usable(["squeezenet"], weights) == ["squeezenet"]
-    assert cached.read_bytes() == (weights.local / NAME).read_bytes()
-    assert [file.name for file in cached.parent.iterdir()] == [NAME]

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -12,11 +13,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.records.trials import TRIALS
+from stages.records.weights import WEIGHTS, Weight, Weights
 from stages.search.journal import attempts
 from stages.tracking import store
 from tests.search.conftest import without_times
 
-ENDED = {"COMPLETED", "FAILED", "INTERRUPTED", "STOPPED"}
+EPOCH_METRICS = (
+    *("loss", "val_loss", "val_accuracy", "learning_rate"),
+    *("seconds", "pictures_per_second", "data_wait", "memory_mb"),
+)
 
 
 def wait_for(condition, seconds=120):
@@ -33,13 +39,12 @@ def found(stage):
 
 def trains(stage, trial=0, epochs=1):
     return any(
-        a["trial"] == trial and a["status"] == "RUNNING" and len(a["epochs"]) >= epochs
-        for a in found(stage)
+        a.trial == trial and a.status == "RUNNING" and len(a.epochs) >= epochs for a in found(stage)
     )
 
 
 def result(stage):
-    return json.loads((stage.path / "data/search/age/trials.json").read_text())
+    return TRIALS.read(stage.path / "data/search/age")
 
 
 def mlflow_runs(stage):
@@ -75,18 +80,17 @@ def test_mlflow_says_what_the_files_say(undisturbed):
     assert parent.info.status == "FINISHED"
     children = {r.data.tags["trial"]: r for r in runs.values() if r.data.tags["kind"] == "trial"}
     assert len(children) == 3
-    for trial in content["trials"]:
-        run = children[str(trial["trial"] + 1)]
+    for trial in content.trials:
+        run = children[str(trial.trial + 1)]
         assert run.info.status == "FINISHED"
-        assert run.data.params["filters"] == trial["hyperparameters"]["filters"]
-        for name in ("loss", "val_loss", "val_accuracy", "learning_rate", "seconds",
-                     "pictures_per_second", "data_wait", "memory_mb"):  # fmt: skip
+        assert run.data.params["filters"] == trial.hyperparameters["filters"]
+        for name in EPOCH_METRICS:
             curve = client.get_metric_history(run.info.run_id, name)
-            assert [point.value for point in curve] == [row[name] for row in trial["epochs"]]
-        assert run.data.metrics["trial_score"] == trial["score"]
-        assert run.data.metrics["trial_parameters"] == trial["parameters"]
+            assert [point.value for point in curve] == [getattr(row, name) for row in trial.epochs]
+        assert run.data.metrics["trial_score"] == trial.score
+        assert run.data.metrics["trial_parameters"] == trial.parameters
 
-    scores = [trial["score"] for trial in content["trials"]]
+    scores = [trial.score for trial in content.trials]
     curve = client.get_metric_history(parent.info.run_id, "best_val_loss")
     assert [point.value for point in curve] == [min(scores[: n + 1]) for n in range(3)]
     data = {each.dataset.name: each for each in parent.inputs.dataset_inputs}
@@ -109,14 +113,14 @@ def test_a_log_file_tells_how_the_search_is_doing(undisturbed):
 def test_more_trials_are_added_and_fewer_run_none(stage):
     stage = stage(max_trials=1)
     stage.run()
-    before = result(stage)["trials"]
+    before = result(stage).trials
     stage.set(max_trials=2)
     stage.run()
-    assert result(stage)["trials"][0] == before[0]
-    assert len(result(stage)["trials"]) == 2
+    assert result(stage).trials[0] == before[0]
+    assert len(result(stage).trials) == 2
     stage.set(max_trials=1)
     stage.run()
-    assert result(stage)["trials"] == before
+    assert result(stage).trials == before
     assert len(found(stage)) == 2
 
 
@@ -130,12 +134,12 @@ def test_killed_ten_times_at_random_it_loses_and_repeats_nothing(undisturbed, st
             kill_all(process)
     stage.run()
     content = result(stage)
-    assert without_times(content["trials"]) == without_times(result(undisturbed)["trials"])
+    assert without_times(content.trials) == without_times(result(undisturbed).trials)
     everything = found(stage)
-    completed = [a["trial"] for a in everything if a["status"] == "COMPLETED"]
+    completed = [a.trial for a in everything if a.status == "COMPLETED"]
     assert sorted(completed) == [0, 1, 2]  # none lost, none run twice
     assert len(everything) > 3, "no kill hit a trial"
-    assert content["earlier"] == [a for a in everything if a["status"] == "INTERRUPTED"]
+    assert list(content.earlier) == [a for a in everything if a.status == "INTERRUPTED"]
 
     _, runs = mlflow_runs(stage)
     assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
@@ -159,8 +163,8 @@ def test_a_killed_training_process_is_replaced(stage):
     assert process.returncode == 0
     assert "killed by SIGKILL" in said
     first, second = found(stage)
-    assert (first["status"], first["crashed"]) == ("INTERRUPTED", True)
-    assert (second["status"], second["batch_size"]) == ("COMPLETED", first["batch_size"] // 2)
+    assert (first.status, first.crashed) == ("INTERRUPTED", True)
+    assert (second.status, second.batch_size) == ("COMPLETED", first.batch_size // 2)
 
 
 def test_nothing_is_left_running_when_the_stage_is_killed(stage):
@@ -180,9 +184,9 @@ def test_ctrl_c_ends_after_the_epoch_and_keeps_the_best(stage):
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 0, said
     assert "goes on with this search" in said
-    [trial] = result(stage)["trials"]
-    assert trial["status"] == "STOPPED"
-    assert trial["score"] == min(epoch["val_loss"] for epoch in trial["epochs"])
+    [trial] = result(stage).trials
+    assert trial.status == "STOPPED"
+    assert trial.score == min(epoch.val_loss for epoch in trial.epochs)
     assert (stage.path / "data/search/age/model.keras").exists()
 
 
@@ -210,7 +214,7 @@ def test_after_max_minutes_the_best_so_far_is_kept(stage):
     said = stage.run()
     assert time.monotonic() - start < 60
     assert "max_minutes" in said
-    assert 1 <= len(result(stage)["trials"]) < 50
+    assert 1 <= len(result(stage).trials) < 50
 
 
 def test_a_process_that_grew_is_replaced(stage):
@@ -226,7 +230,28 @@ def test_a_process_that_grew_is_replaced(stage):
     from tests.search.conftest import REPO
 
     stage.run(PYTHONPATH=f"{stage.path}{os.pathsep}{REPO}")
-    assert [a["attempt"] for a in found(stage)] == [1, 1, 1]
+    assert [a.attempt for a in found(stage)] == [1, 1, 1]
+
+
+def test_it_starts_from_the_files_of_data_weights_and_tells_why_others_are_not_tried(
+    stage, imagenet_file
+):
+    stage = stage(blocks=["squeezenet", "efficient"], pretrained=True, max_epochs=1)
+    folder, note = stage.path / "data/weights/age", "no ImageNet weights for efficient: why not"
+    folder.mkdir(parents=True)
+    shutil.copy(imagenet_file[0], folder / "squeezenet.h5")
+    none = Weight(name="none", file=None, sha256=None, source="built in")
+    files = {
+        "squeezenet": Weight("squeezenet", "squeezenet.h5", "its sha256", "download"),
+        "efficient": Weight("efficient", None, None, "", note),
+    }
+    WEIGHTS.write(folder, Weights(detector=none, segmenter=none, pretrained=files))
+    said = stage.run(KERAS_HOME=str(stage.path / "empty"))
+    assert said.count(note) == 1
+    [trial] = result(stage).trials
+    assert trial.hyperparameters["block_type"] == "squeezenet"
+    assert trial.hyperparameters["pretrained"] is True
+    assert result(stage).params["blocks"] == ["squeezenet"]
 
 
 def silent_server():
@@ -251,7 +276,7 @@ def test_without_mlflow_the_search_goes_on_and_mlflow_is_told_later(stage, monke
     assert "the next `dvc repro` sends the rest" in said
     assert time.monotonic() - start < 60
     content = result(stage)
-    assert [trial["status"] for trial in content["trials"]] == ["COMPLETED"] * 2
+    assert [trial.status for trial in content.trials] == ["COMPLETED"] * 2
 
     from stages.tracking.models import ensure_search
 
@@ -278,11 +303,11 @@ def test_two_workers_share_the_trials_and_survive_kills(undisturbed, stage):
     said = process.communicate(timeout=240)[1]
     assert process.returncode == 0, said
     everything = found(stage)
-    completed = [a for a in everything if a["status"] == "COMPLETED"]
-    assert sorted(a["trial"] for a in completed) == [0, 1, 2, 3]
-    assert {a["worker"] for a in completed} == {"worker-1", "worker-2"}
-    interrupted = [a for a in everything if a["status"] != "COMPLETED"]
-    assert [(a["worker"], a["crashed"]) for a in interrupted] == [("worker-1", True)]
+    completed = [a for a in everything if a.status == "COMPLETED"]
+    assert sorted(a.trial for a in completed) == [0, 1, 2, 3]
+    assert {a.worker for a in completed} == {"worker-1", "worker-2"}
+    interrupted = [a for a in everything if a.status != "COMPLETED"]
+    assert [(a.worker, a.crashed) for a in interrupted] == [("worker-1", True)]
     _, runs = mlflow_runs(stage)
     assert len(runs) == 1 + 5
     assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
@@ -304,14 +329,12 @@ def test_a_worker_elsewhere_joins_and_when_it_is_lost_its_trial_is_not(stage):
     elsewhere = Stage(away, max_trials=3, max_epochs=60, patience=60)
     alone = elsewhere.start("stages.search.join", "age", chief)
     assert alone.wait(60) == 1 and "other shards" in alone.stderr.read()  # not the chief's .search
-    import shutil
-
     shutil.rmtree(away / ".search")
     (away / ".search").symlink_to(stage.path / ".search")
     joined = elsewhere.start("stages.search.join", "age", chief)
-    wait_for(lambda: any(a["worker"] != "worker-1" and a["epochs"] for a in found(stage)))
+    wait_for(lambda: any(a.worker != "worker-1" and a.epochs for a in found(stage)))
     kill_all(joined)
     said = process.communicate(timeout=240)[1]
     assert process.returncode == 0, said
-    completed = [a["trial"] for a in found(stage) if a["status"] == "COMPLETED"]
+    completed = [a.trial for a in found(stage) if a.status == "COMPLETED"]
     assert sorted(completed) == [0, 1, 2]

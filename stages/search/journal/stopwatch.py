@@ -1,14 +1,20 @@
 """Where an epoch's time goes: training steps, or waiting for data."""
 
 import time
+from typing import NamedTuple
 
 from stages.common.batches import Batches
 
 
-class Stopwatch:
-    """Told when steps begin and end; knows how long they waited for their batch.
+class Times(NamedTuple):
+    seconds: float  # of the epoch, with its validation
+    pictures_per_second: float  # of training alone
+    data_wait: float  # share of the training time that went by waiting for data
 
-    A step waits from the end of the one before until its batch has been read, if that is later.
+
+class Stopwatch:
+    """Measures how long steps wait for their batch: from the end of the step before until the batch
+    has been read, if that is later.
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -19,18 +25,13 @@ class Stopwatch:
         self.waited, self.steps = 0.0, 0
 
     def step_ends(self) -> None:
-        # Read-ahead may have begun before the epoch did: then there was nothing to wait for.
+        # A batch may have been read before the epoch began: then there was nothing to wait for.
         ready = self.batches.ready.get(self.steps, 0.0)
         self.waited += max(0.0, ready - self.step_ended)
         self.step_ended = time.perf_counter()
         self.steps += 1
 
-    def epoch_ends(self) -> dict[str, float]:
-        """`seconds` of the epoch with its validation; `pictures_per_second` of training alone;
-        `data_wait`: the share of the training time that went by waiting for data."""
+    def epoch_ends(self) -> Times:
         training = self.step_ended - self.start
-        return {
-            "seconds": time.perf_counter() - self.start,
-            "pictures_per_second": self.batches.size / training,
-            "data_wait": self.waited / training,
-        }
+        seconds = time.perf_counter() - self.start
+        return Times(seconds, self.batches.size / training, self.waited / training)

@@ -1,75 +1,36 @@
-"""The processes of a search: started, watched, started again, and never left behind.
+"""The processes of a search: started, watched, started again, and ended with their parent.
 
-Training has a process of its own because TensorFlow leaks, and because a process that asks for
-more memory than there is gets killed: the search must outlive both.
+Training has a process of its own because TensorFlow leaks, and because the system kills a process
+that asks for more memory than there is: the search must survive both.
 """
 
-import json
 import logging
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import Any
+
+import msgspec
 
 from stages.common.errors import UserError
+from stages.search.journal import attempts
+from stages.search.processes.child import AGAIN, Announcement, Child
 
 log = logging.getLogger(__name__)
-AGAIN = 75  # as stages.search.processes.chief says, whose import takes seconds
-MAX_DEATHS = 3  # of processes that no trial is to blame for
-
-
-@dataclass
-class Child:
-    """`python -m stages.search.processes.worker`, which trains on `data` (a digest of its
-    shards).
-
-    `name` is KerasTuner's for it; `chief` is where KerasTuner's chief listens, if there is one.
-    """
-
-    task: str
-    data: str
-    name: str
-    chief: tuple[str, str] | None = None  # host, port
-    process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        with _interrupts_ignored():  # Ctrl-C is the parent's to handle; children inherit that
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "stages.search.processes.worker", self.task],
-                env=os.environ | self._environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-
-    def _environment(self) -> dict[str, str]:
-        known = {"SEARCH_DATA": self.data, "KERASTUNER_TUNER_ID": self.name}
-        if self.chief:
-            known["KERASTUNER_ORACLE_IP"], known["KERASTUNER_ORACLE_PORT"] = self.chief
-        return known
-
-    def stop(self) -> None:
-        """Ask it to end after the running epoch."""
-        with suppress(BrokenPipeError):  # it has ended already
-            self.process.stdin.write("stop\n")
-            self.process.stdin.flush()
+MAX_DEATHS = 3  # of processes, where no trial is to blame
 
 
 class Supervisor:
-    """Runs `children` until the first of them (the chief, or the only one) has ended.
+    """Runs `children` until the first of them, the chief or the only one, has ended.
 
-    `crashed(name, reason)` is called when one was killed; it returns whether a trial is to blame.
-    Ctrl-C asks them to end after the running epoch, and a second one ends them at once.
+    `searches`: the folder of the task's searches. A child that was killed is started again, and
+    its trial is marked as interrupted. Ctrl-C asks all to end after the running epoch; a second
+    one ends them at once.
     """
 
-    def __init__(self, children: list[Child], crashed: Callable[[str, str], bool]) -> None:
-        self.children, self.crashed = children, crashed
+    def __init__(self, children: list[Child], searches: Path) -> None:
+        self.children, self.searches = children, searches
+        self.scratch: Path | None = None  # the search's folder, once it is announced
         self.stopping = False
         self.deaths = 0
 
@@ -85,30 +46,32 @@ class Supervisor:
 
     def kill(self) -> None:
         for child in self.children:
-            child.process.kill()
-            child.process.wait()
-            child.process.stdout.close()
-            with suppress(BrokenPipeError):  # what it had not read any more
-                child.process.stdin.close()
+            child.kill()
 
-    def announced(self) -> dict[str, Any]:
-        """What the first child says when it knows what it works on."""
-        while not (line := self.children[0].process.stdout.readline()):
-            self._ended(self.children[0], self.children[0].process.wait())
-        return json.loads(line)
+    def announced(self) -> tuple[Announcement, Path]:
+        """What the first child works on, and the search's folder."""
+        first = self.children[0]
+        while True:
+            assert first.process and first.process.stdout
+            if line := first.process.stdout.readline():
+                found = msgspec.json.decode(line, type=Announcement)
+                self.scratch = self.searches / found.search_id
+                return found, self.scratch
+            self._ended(first, first.process.wait())
 
     def wait(self, minutes: float | None) -> None:
-        """Until the first child has ended; after `minutes` all are asked to."""
+        """Until the first child has ended. After `minutes`, all are asked to."""
         deadline = time.monotonic() + 60 * minutes if minutes else None
         running = list(self.children)
         while self.children[0] in running:
             for child in list(running):
+                assert child.process
                 status = child.process.poll()
                 if status == 0:
                     running.remove(child)
                 elif status is not None:
                     self._ended(child, status)
-            if deadline and time.monotonic() > deadline and not self.stopping:
+            if minutes and deadline and time.monotonic() > deadline and not self.stopping:
                 self.stop(f"{minutes:g} minutes are over (search.max_minutes)")
             time.sleep(0.1)
 
@@ -119,15 +82,15 @@ class Supervisor:
             child.stop()
 
     def _ended(self, child: Child, status: int) -> None:
-        """Start `child` again, unless it ended for a reason that another start does not mend."""
+        """Start `child` again, unless it reported an error of its own."""
         if status > 0 and status != AGAIN:
-            raise SystemExit(status)  # it has said why
+            raise SystemExit(status)  # it has printed why
         if status < 0:
             reason = f"its process was killed by {signal.Signals(-status).name}"
             if -status == signal.SIGKILL:
                 reason += " (by the system, if memory ran out)"
             log.warning("%s; going on", reason)
-            if not self.crashed(child.name, reason):
+            if not self._blamed(child, reason):
                 self.deaths += 1
             if self.deaths > MAX_DEATHS:
                 raise UserError(f"the search cannot go on: {reason}, {self.deaths} times")
@@ -135,16 +98,13 @@ class Supervisor:
         if self.stopping:
             child.stop()
 
+    def _blamed(self, child: Child, reason: str) -> bool:
+        """Mark the trial that `child` was training, if any; whether there was one."""
+        if not self.scratch:
+            return False
+        return bool(attempts.interrupt(self.scratch, reason, worker=child.name, crashed=True))
+
     def _interrupted(self, signum: int, frame: FrameType | None) -> None:
         if self.stopping:
             raise KeyboardInterrupt
         self.stop("Ctrl-C (once more to stop at once)")
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

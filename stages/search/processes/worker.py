@@ -1,96 +1,131 @@
-"""python -m stages.search.processes.worker age: the process that trains.
+"""python -m stages.search.processes.worker age: a process that searches, proposes or trains.
 
-`python -m stages.search` starts it.
-
-It ends with status 0 when there is nothing left to do, `AGAIN` when it has grown and wants to be
-replaced. Its first line on stdout says what it works on. On stdin it hears `stop` (end after the
-running epoch); when stdin closes, whoever started it is gone, and it goes too.
+`stages.search.processes.run` starts it, see `child`. It ends with status 0 when there is nothing
+left to do, and with `AGAIN` when it has grown and a new process should go on. On stdin it takes
+`stop`: end after the running epoch. When stdin closes, its parent has gone, and it ends too.
 """
 
 import gc
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
 
 from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
+from stages.records.folders import Folders
+from stages.records.objective import Objective
 from stages.records.params import read
 from stages.records.shards import Shards
-from stages.search.journal import attempts
+from stages.records.trials import MODEL, TRIALS, Setting, Trials
+from stages.records.weights import WEIGHTS
+from stages.search.processes.child import (
+    AGAIN,
+    ARCHITECTURE,
+    CHIEF,
+    DATA,
+    HOST,
+    NAME,
+    RESULT,
+    Announcement,
+)
 
 if TYPE_CHECKING:
-    from stages.search.trial.tuner import Control
+    from stages.search.control import Control
+    from stages.search.search import Result
+    from stages.search.trial.plan import Plan
 
 log = logging.getLogger(__name__)
 
 
 def main(task: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    announce = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # KerasTuner's prints are for its developers
-    params = read(task)
-    train, val = (Shards(Path(f"data/shards/{task}/{part}")) for part in ("train", "val"))
-    keras = import_keras()
-    from stages.search.processes.chief import AGAIN
-    from stages.search.search import fingerprint, resolve, search
-    from stages.search.trial.tuner import Control, Outgrown
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    parent = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # KerasTuner prints for its developers
+    plan = _plan(task)
+    from stages.search.control import Control, Outgrown
+    from stages.search.fingerprint import fingerprint
+    from stages.search.search import search
 
-    kind = params.kind
-    n_classes = None if kind == "regression" else len(params.classes)
-    resolved = resolve(params.search, params.weights)
-    search_id = fingerprint(resolved, os.environ["SEARCH_DATA"], kind)
-    scratch = Path(f".search/{task}/{search_id}")
+    found = Announcement(fingerprint(plan, os.environ[DATA]), _params(plan), plan.skipped)
+    _say(parent, found)
+    scratch = Folders(task).searches / found.search_id
     scratch.mkdir(parents=True, exist_ok=True)
-    print(
-        json.dumps({"search_id": search_id, "params": resolved.model_dump(mode="json")}),
-        file=announce,
-        flush=True,
-    )
-    gc.freeze()  # KerasTuner collects garbage three times a trial; not among all that was imported
+    gc.freeze()  # KerasTuner collects garbage three times a trial; all that was imported is none
     control = Control(recycle=True)
-    threading.Thread(target=listen, args=(control,), daemon=True).start()
+    threading.Thread(target=_listen, args=(control,), daemon=True).start()
+    name = os.environ[NAME]
     try:
-        result = search(resolved, train, val, n_classes, scratch, control)
+        if name == CHIEF:
+            from stages.search.processes.chief import Chief
+
+            result = search(plan, scratch, control, Chief)
+        elif HOST in os.environ:
+            from stages.search.processes.remote import work
+
+            work(plan, scratch, control, name)
+            return
+        else:
+            result = search(plan, scratch, control)
     except Outgrown:
         sys.exit(AGAIN)
-    if not result:
-        return
-    model, record = result.model, None
-    if resolved.final_fit and not control.stop:
-        from stages.search.trial.final_fit import final_fit
-
-        model, record = final_fit(result, resolved, train, val, n_classes, scratch)
-    with new_folder(scratch / "result") as out:
-        # As a new model, that the optimizer's state, twice the size of the weights, stays out.
-        keras.Model(model.inputs, model.outputs).save(out / "model.keras")
-        with (out / "architecture.txt").open("w", encoding="utf-8") as file:
-            model.summary(print_fn=lambda line: file.write(line + "\n"))
-        content = {
-            "search_id": search_id,
-            "kind": kind,
-            "objective": resolved.objective,
-            "best": result.best,
-            "stopped": control.stop,
-            "params": resolved.model_dump(mode="json"),
-            "trials": result.trials,
-            "earlier": [
-                attempt
-                for attempt in attempts.read(scratch)
-                if attempt["trial"] < resolved.max_trials and attempt not in result.trials
-            ],
-            "final_fit": record,
-        }
-        (out / "trials.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with new_folder(scratch / RESULT) as out:
+        _write(out, result, plan, found, control.stop)
 
 
-def listen(control: "Control") -> None:
-    """Do what the process that started this one says; end with it."""
+def _plan(task: str) -> "Plan":
+    params, at = read(task), Folders(task)
+    files: dict[str, Path] = {}
+    if params.search.pretrained:
+        files = WEIGHTS.read(at.weights).pretrained_files(at.weights)
+    train, val = (Shards(at.shards / part) for part in ("train", "val"))
+    import_keras()
+    from stages.search.trial.plan import Plan
+    from stages.search.trial.target import Classification, Regression
+
+    regression = params.kind == "regression"
+    target = Regression.of(train) if regression else Classification(len(params.classes))
+    return Plan(params.search, train, val, target, files)
+
+
+def _params(plan: "Plan") -> dict[str, Setting]:
+    return plan.params.model_dump(mode="json") | {"blocks": plan.blocks}
+
+
+def _say(parent: TextIO, announcement: Announcement) -> None:
+    print(msgspec.json.encode(announcement).decode(), file=parent, flush=True)
+
+
+def _write(out: Path, result: "Result", plan: "Plan", found: Announcement, stopped: bool) -> None:
+    import keras
+
+    # As a new model: the optimizer's state, twice the size of the weights, stays out.
+    keras.Model(result.model.inputs, result.model.outputs).save(out / MODEL)
+    with (out / ARCHITECTURE).open("w", encoding="utf-8") as file:
+        result.model.summary(print_fn=lambda line: file.write(line + "\n"))
+    trials = Trials(
+        search_id=found.search_id,
+        kind=plan.target.kind,
+        objective=Objective(plan.params.objective),
+        params=found.params,
+        data=(),  # the parent knows
+        winner=result.best.trial,
+        stopped=stopped,
+        trials=tuple(result.trials),
+        earlier=tuple(result.earlier),
+        final_fit=result.final_fit,
+    )
+    TRIALS.write(out, trials)
+
+
+def _listen(control: "Control") -> None:
+    """Do what the parent says; end with it."""
     for line in sys.stdin:
         if line.strip() == "stop":
             control.stop = True

@@ -1,9 +1,11 @@
-"""AutoKeras' `ImageClassifier` with two block types more, of networks that fit a laptop.
+"""AutoKeras' search space for pictures, with two more block types: networks that fit a laptop.
 
-AutoKeras' own residual networks begin at ResNet50 with its 25 million parameters, its pretrained
-ones at EfficientNet-B0 with 4 million and a hundred layers.
+AutoKeras' smallest residual network is ResNet50 with 25 million parameters, its smallest pretrained
+one EfficientNet-B0 with 4 million and a hundred layers.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import autokeras as ak
@@ -12,19 +14,19 @@ import keras_tuner
 import tree
 from autokeras.graph import Graph
 
-from stages.search.trial import imagenet
+from stages.search.trial.pretrained import from_file, load_squeezenet
 
 
 @keras.saving.register_keras_serializable(package="faces")
 class ResidualBlock(ak.Block):
     """A small residual network (He et al., 2016, https://arxiv.org/abs/1512.03385).
 
-    A 3 x 3 convolution with stride 2, then `num_stages` residual units of two; each but the first
-    halves the side and doubles the filters.
+    A 3 x 3 convolution with stride 2, then `num_stages` residual units of two convolutions each.
+    Every unit but the first halves the side and doubles the filters.
     """
 
     def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
-        filters = hp.Choice("filters", [16, 32, 64])  # as declared in `space`, as is the next
+        filters = hp.Choice("filters", [16, 32, 64])  # `space` declares this and the next one too
         node = _convolution(filters, stride=2)(tree.flatten(inputs)[0])
         node = keras.layers.ReLU()(node)
         for stage in range(hp.Choice("num_stages", [2, 3, 4])):
@@ -42,25 +44,35 @@ def _unit(node: Any, filters: int, stride: int) -> Any:
 
 def _convolution(filters: int, stride: int = 1, kernel: int = 3) -> Any:
     convolution = keras.layers.Conv2D(
-        filters, kernel, strides=stride, padding="same", use_bias=False,
+        filters,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
         kernel_initializer="he_normal",
-    )  # fmt: skip
-    # Keras' momentum of 0.99 looks back 100 steps: longer than a short epoch here.
+    )
+    # Keras' momentum of 0.99 averages over 100 steps: more than a short epoch here has.
     normalisation = keras.layers.BatchNormalization(momentum=0.9)
     return lambda node: normalisation(convolution(node))
 
 
-# Filters that squeeze in each of the eight fire modules; twice four times as many expand.
+# Filters of the squeezing convolution in each of the eight fire modules; each of its two expanding
+# ones has four times as many.
 FIRE = (16, 16, 32, 32, 48, 48, 64, 64)
-SMALLEST = 32  # pixels; of less than 31 the poolings leave nothing
+SMALLEST = 32  # pixels a side; below 31, pooling leaves nothing
 
 
 @keras.saving.register_keras_serializable(package="faces")
 class SqueezeNetBlock(ak.Block):
-    """SqueezeNet 1.1 (Iandola et al., 2016, https://arxiv.org/abs/1602.07360) up to its top.
+    """SqueezeNet 1.1 (Iandola et al., 2016, https://arxiv.org/abs/1602.07360) without its top.
 
-    0.72 million parameters. Sees RGB or grey, 0 to 255; gives 512 numbers a picture.
+    0.72 million parameters. In: RGB or grey pictures, 0 to 255. Out: 512 numbers a picture.
+    `weights`: the file it starts from where the hyperparameter `pretrained` is set.
     """
+
+    def __init__(self, weights: Path | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weights = weights
 
     def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
         pixels = tree.flatten(inputs)[0]
@@ -68,21 +80,22 @@ class SqueezeNetBlock(ak.Block):
             pixels = keras.layers.Concatenate()([pixels] * 3)
         if pixels.shape[1] < SMALLEST:
             pixels = keras.layers.Resizing(SMALLEST, SMALLEST)(pixels)
-        # Caffe's way: the mean colour of ImageNet taken off, nothing divided.
+        # As Caffe does: subtract ImageNet's mean colour; no division.
         pixels = keras.layers.Rescaling(1.0, offset=[-123.68, -116.779, -103.939])(pixels)
         node = _rectified(64, 3, strides=2)(pixels)
         node = keras.layers.MaxPooling2D(3, strides=2)(node)
-        for number, filters in enumerate(FIRE, start=2):  # the numbers of the paper
+        for number, filters in enumerate(FIRE, start=2):  # the paper's numbers
             squeezed = _rectified(filters, 1)(node)
             wide = [_rectified(4 * filters, 1), _rectified(4 * filters, 3, padding="same")]
             node = keras.layers.Concatenate()([expand(squeezed) for expand in wide])
             if number in (3, 5):
                 node = keras.layers.MaxPooling2D(3, strides=2)(node)
-        if hp.Boolean("pretrained"):  # as declared in `space`, as is the next
+        if hp.Boolean("pretrained"):  # `space` declares this and the next one too
+            assert self.weights, "pretrained is searched only where there are weights"
             network = keras.Model(pixels, node)
-            imagenet.load_squeezenet(network)
+            load_squeezenet(network, self.weights)
             layers = [layer for layer in network.layers if layer.weights]
-            # None of the 25, those up to the fourth fire module, or all.
+            # None of the 25 convolutions, those up to the fourth fire module, or all.
             for layer in layers[: hp.Choice("frozen", [0, 13, 25])]:
                 layer.trainable = False
         return keras.layers.GlobalAveragePooling2D()(node)
@@ -94,27 +107,50 @@ def _rectified(filters: int, kernel: int, **kwargs: Any) -> Any:
     )
 
 
+APPLICATIONS = {
+    "efficient": ak.EfficientNetBlock,
+    "resnet": ak.ResNetBlock,
+    "xception": ak.XceptionBlock,
+}
+
+
 @keras.saving.register_keras_serializable(package="faces")
 class ImageBlock(ak.ImageBlock):
-    """AutoKeras' choice among block types, with `residual` and `squeezenet` among them."""
+    """AutoKeras' choice among block types, with `residual` and `squeezenet` among them.
+
+    `pretrained`: block type -> file of ImageNet weights.
+    """
+
+    def __init__(self, pretrained: Mapping[str, Path] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pretrained = pretrained or {}
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         self._pixels = inputs  # before the normalisation
         return super().build(hp, inputs)
 
     def _build_block(self, hp: Any, output_node: Any, block_type: str) -> Any:
+        weights = self.pretrained.get(block_type)
         if block_type == "residual":
             return ResidualBlock().build(hp, output_node)
         if block_type == "squeezenet":
-            # ImageNet's weights want ImageNet's mean, not this data set's.
-            return SqueezeNetBlock().build(hp, self._pixels)
+            # ImageNet's weights expect ImageNet's mean, not this data set's.
+            return SqueezeNetBlock(weights).build(hp, self._pixels)
+        if block_type in APPLICATIONS and weights:
+            block = APPLICATIONS[block_type]()
+            block.models = {v: from_file(network, weights) for v, network in block.models.items()}
+            return block.build(hp, output_node)
         return super()._build_block(hp, output_node, block_type)
 
 
-class ImageClassifier(ak.ImageClassifier):
-    """`ak.ImageClassifier`, our `ImageBlock` in the place of AutoKeras'."""
+class ImageModel(ak.AutoModel):
+    """Pictures in, one head: AutoKeras' `ImageClassifier` or `ImageRegressor` with our blocks."""
+
+    def __init__(self, head: ak.Head, pretrained: Mapping[str, Path], **kwargs: Any) -> None:
+        self.pretrained = pretrained
+        super().__init__(inputs=ak.ImageInput(), outputs=head, **kwargs)
 
     def _assemble(self) -> Graph:
-        # AutoKeras names hyperparameters after blocks: this one keeps the name it always had.
-        node = ImageBlock(name="image_block_1")(self.inputs[0])
-        return Graph(inputs=self.inputs, outputs=self.outputs[0](node))
+        # AutoKeras names hyperparameters after blocks. The name is the one that `space` uses.
+        block = ImageBlock(self.pretrained, name="image_block_1")
+        return Graph(inputs=self.inputs, outputs=self.outputs[0](block(self.inputs[0])))

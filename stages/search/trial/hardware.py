@@ -1,4 +1,4 @@
-"""What the networks will be trained on."""
+"""The device that networks will be trained on."""
 
 import functools
 
@@ -9,8 +9,8 @@ import keras
 def has_gpu() -> bool:
     """Whether Keras' backend can train on a GPU here."""
     if keras.backend.backend() == "torch":
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         return torch.cuda.is_available()
-    # Asked for GPUs by name, JAX raises where there are none.
+    # `list_devices("gpu")` would raise under JAX where there is none.
     return keras.distribution.list_devices()[0].startswith("gpu")

@@ -1,11 +1,10 @@
 """The part of AutoKeras' search space that is worth a machine's time.
 
-Block types come from params, or from what the machine has. The pictures are augmented already, so
-AutoKeras' own augmentation (with its vertical flips) stays off. Each block type has complete seeds,
-tried in turn before the tuner mutates the best: AutoKeras' greedy tuner hardly ever changes the
-block type by itself.
+The pictures are augmented already, so AutoKeras' own augmentation, with its vertical flips, stays
+off. Each block type has complete seeds, which are tried in turn before the tuner mutates the best
+one: AutoKeras' greedy tuner hardly ever changes the block type by itself.
 
-Names are AutoKeras 3.0's; `tests/search` holds them against the installed version.
+Names are AutoKeras 3.0's. `tests/search` compares them with the installed version.
 """
 
 from collections.abc import Sequence
@@ -13,18 +12,16 @@ from typing import Any
 
 import keras_tuner
 
-# What `blocks: auto` means. On a CPU an epoch of the big ones takes minutes; ask for them by name.
-# Where `pretrained` asks for ImageNet weights it has `squeezenet` too: slow to learn without them.
+# What `blocks: auto` means on a CPU, where an epoch of the large ones takes minutes, and on a GPU.
 SMALL = ("vanilla", "residual")
 ALL = (*SMALL, "efficient", "resnet", "xception")
+PRETRAINED = ("squeezenet", "efficient", "resnet", "xception")  # can start from ImageNet weights
 
 IMAGE = "image_block_1/"
 CONV = IMAGE + "conv_block_1/"
 RESIDUAL = IMAGE + "residual_block_1/"
 SQUEEZENET = IMAGE + "squeeze_net_block_1/"
-REDUCTION = "classification_head_1/spatial_reduction_1/reduction_type"
-HEAD_DROPOUT = "classification_head_1/dropout"
-# block type -> (AutoKeras' name of its block, the version searched; Xception has but one)
+# block type -> AutoKeras' name of its block, and the version searched. Xception has one version.
 APPLICATIONS = {
     "efficient": (IMAGE + "efficient_net_block_1/", "b0"),
     "resnet": (IMAGE + "res_net_block_1/", "resnet50_v2"),
@@ -33,7 +30,7 @@ APPLICATIONS = {
 
 
 def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameters:
-    """The restricted space: what is declared here AutoKeras takes instead of its own ranges."""
+    """The restricted space: AutoKeras takes what is declared here instead of its own ranges."""
     hp = keras_tuner.HyperParameters()
     hp.Choice(IMAGE + "block_type", list(blocks), default=blocks[0])
     hp.Fixed(IMAGE + "normalize", True)
@@ -64,18 +61,22 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
                 hp.Fixed(name + "imagenet_size", False)
                 if version:
                     hp.Fixed(name + "version", version)
-    hp.Fixed("optimizer", "adam")  # AutoKeras' AdamW schedule counts all copies as one epoch
+    hp.Fixed("optimizer", "adam")  # AutoKeras' schedule for AdamW counts all copies as one epoch
     hp.Choice("learning_rate", [3e-3, 1e-3, 3e-4, 1e-4], default=1e-3)
     return hp
 
 
-def seeds(blocks: Sequence[str], pretrained: bool) -> list[dict[str, Any]]:
-    """Complete hyperparameters for the first trials: the seeds of these blocks, in their order."""
-    found = [_complete(block, seed, pretrained) for block, seed in SEEDS if block in blocks]
+def seeds(blocks: Sequence[str], pretrained: bool, head: str) -> list[dict[str, Any]]:
+    """Complete hyperparameters for the first trials: those of `SEEDS` for these block types.
+
+    `head`: AutoKeras' name of the network's last block.
+    """
+    found = [_complete(block, seed, pretrained, head) for block, seed in SEEDS if block in blocks]
     return [seed for n, seed in enumerate(found) if seed not in found[:n]]
 
 
-def _complete(block: str, seed: dict[str, Any], pretrained: bool) -> dict[str, Any]:
+def _complete(block: str, seed: dict[str, Any], pretrained: bool, head: str) -> dict[str, Any]:
+    reduction, dropout = f"{head}/spatial_reduction_1/reduction_type", f"{head}/dropout"
     common = {
         IMAGE + "block_type": block,
         IMAGE + "normalize": True,
@@ -84,12 +85,13 @@ def _complete(block: str, seed: dict[str, Any], pretrained: bool) -> dict[str, A
         "learning_rate": 1e-3,
     }
     if block == "vanilla":
-        return common | _conv(**seed)
+        own = {reduction: seed["reduction"], dropout: seed["head_dropout"]}
+        return common | _conv(seed["kernel"], seed["filters"], seed.get("separable", False)) | own
     if block == "squeezenet":
-        common |= {HEAD_DROPOUT: 0.25, SQUEEZENET + "pretrained": pretrained}
+        common |= {dropout: 0.25, SQUEEZENET + "pretrained": pretrained}
         frozen = {SQUEEZENET + "frozen": seed["frozen"]} if pretrained else {}
         return common | frozen | {"learning_rate": seed["learning_rate"]}
-    common |= {REDUCTION: "global_avg", HEAD_DROPOUT: 0.25}
+    common |= {reduction: "global_avg", dropout: 0.25}
     if block == "residual":
         return common | {RESIDUAL + name: value for name, value in seed.items()}
     name, version = APPLICATIONS[block]
@@ -97,16 +99,17 @@ def _complete(block: str, seed: dict[str, Any], pretrained: bool) -> dict[str, A
     return common | ({name + "version": version} if version else {})
 
 
-# What learnt fastest on faces with a CPU's few epochs: a large kernel pools by four, so that three
-# layers see a whole 200-pixel picture at half the cost; the strongest answer anywhere in the
-# picture forgives the augmentation's shifts; dropout between the layers only slows them down.
+# These learn fastest on faces in the few epochs that a CPU has time for. With a kernel of 5,
+# AutoKeras pools by 4: three layers see a whole 200-pixel picture at half the cost. The maximum
+# over the picture (global_max) ignores the augmentation's shifts. Dropout between layers slows
+# learning.
 POOLED = {"kernel": 5, "filters": [16, 32, 64], "reduction": "global_max", "head_dropout": 0.25}
 WIDE = {"kernel": 5, "filters": [32, 64, 128], "reduction": "global_max", "head_dropout": 0.25}
 FLAT = {"kernel": 3, "filters": [16, 32, 64], "reduction": "flatten", "head_dropout": 0.5}
 SEPARABLE = WIDE | {"separable": True}
 
-# In the order in which they are worth a machine's time: of real people's age a pretrained network,
-# all of it trained, told far more than any from scratch; of 32-pixel colours as much.
+# Most useful first. For the age of real people, a pretrained network with all layers trained was
+# far better than any from scratch; for colours at 32 pixels it was as good.
 SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("squeezenet", {"frozen": 0, "learning_rate": 3e-4}),
     ("vanilla", POOLED),
@@ -123,9 +126,7 @@ SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def _conv(
-    kernel: int, filters: list[int], reduction: str, head_dropout: float, separable: bool = False
-) -> dict[str, Any]:
+def _conv(kernel: int, filters: list[int], separable: bool) -> dict[str, Any]:
     return {
         CONV + "kernel_size": kernel,
         CONV + "separable": separable,
@@ -133,6 +134,4 @@ def _conv(
         CONV + "num_blocks": len(filters),
         CONV + "num_layers": 1,
         CONV + "dropout": 0.0,
-        REDUCTION: reduction,
-        HEAD_DROPOUT: head_dropout,
     } | {CONV + f"filters_{i}_0": n for i, n in enumerate(filters)}

@@ -1,0 +1,205 @@
+"""Writes down what trials do while they train, see `attempts`; people see their `Progress`."""
+
+import logging
+import math
+import resource
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+
+from stages.common.batches import Batches
+from stages.common.clock import now_ms
+from stages.records.objective import Objective
+from stages.records.params import Search
+from stages.records.trials import Attempt, Epoch, ranked
+from stages.search.journal import attempts
+from stages.search.journal.progress import Progress
+from stages.search.journal.settings import settings
+from stages.search.journal.stopwatch import Stopwatch
+
+log = logging.getLogger(__name__)
+MB = 1 << 20
+
+
+class Journal:
+    """Implements `stages.search.trial.watch.Journal` for the search in `scratch`.
+
+    `worker` names this process in the attempts. With `bar`, a terminal shows a progress bar.
+    """
+
+    def __init__(self, scratch: Path, params: Search, worker: str, bar: bool = True) -> None:
+        self.scratch, self.params, self.worker, self.bar = scratch, params, worker, bar
+        self.objective = Objective(params.objective)
+        self.attempt: Attempt | None = None  # the running one
+        self.title = ""  # its name for people
+        self.progress: Progress | None = None
+        self._write: Callable[[Path, Attempt], None] = attempts.write
+
+    def crashes(self, trial: Any) -> list[str]:
+        number = int(trial.trial_id)
+        return [a.error for a in attempts.read(self.scratch) if a.trial == number and a.crashed]
+
+    def trial_begins(self, trial: Any) -> None:
+        number = int(trial.trial_id)
+        attempts.interrupt(self.scratch, "its process was stopped", trial=number)
+        earlier = [each for each in attempts.read(self.scratch) if each.trial == number]
+        self.attempt = Attempt(
+            trial=number,
+            attempt=len(earlier) + 1,
+            status="RUNNING",
+            hyperparameters=settings(trial.hyperparameters),
+            worker=self.worker,
+            started_ms=now_ms(),
+        )
+        self._write = attempts.write
+        self._update()
+        described = ", ".join(f"{k} {v}" for k, v in self.attempt.hyperparameters.items())
+        log.info("trial %d of %d: %s", number + 1, self.params.max_trials, described)
+        self.title = f"trial {number + 1}"
+
+    def training_begins(
+        self, model: keras.Model, batches: Batches, epochs: int
+    ) -> keras.callbacks.Callback:
+        self._update(parameters=model.count_params(), batch_size=batches.batch_size)
+        if self.progress:  # of a training that ran out of memory
+            self.progress.close()
+        self.progress = Progress(self.title, epochs, len(batches), self.bar)
+        return _Watch(Stopwatch(batches), self.progress, self._epoch_ends)
+
+    def trial_ends(self, trial: Any) -> None:
+        self._end(**_outcome(trial))
+
+    def stopped(self) -> None:
+        """The search ends early: close the running attempt, if there is one, with its best epoch.
+
+        That is the epoch whose weights KerasTuner has kept: the first of equal ones.
+        """
+        if not self.attempt:
+            return
+        best = min(self.attempt.epochs, key=lambda row: self.objective.key(self._score(row)))
+        self._end(status="STOPPED", score=self._score(best), best_epoch=best.epoch)
+
+    def catch_up(self, ended: Iterable[Any]) -> None:
+        trials = {int(trial.trial_id): trial for trial in ended}
+        for attempt in attempts.latest(attempts.read(self.scratch)):
+            if attempt.status in ("RUNNING", "INTERRUPTED") and attempt.trial in trials:
+                time_ms = attempt.epochs[-1].time_ms if attempt.epochs else now_ms()
+                outcome = _outcome(trials[attempt.trial]) | {"crashed": False}
+                attempts.write(self.scratch, _ended(attempt, time_ms, outcome))
+
+    def final_fit_begins(self, winner: Attempt) -> None:
+        """`training_begins` comes next, and after the training `final_fit_ends`."""
+        self.attempt = Attempt(
+            trial=winner.trial,
+            attempt=1,
+            status="RUNNING",
+            hyperparameters=winner.hyperparameters,
+            worker=self.worker,
+            started_ms=now_ms(),
+        )
+        self._write = attempts.FINAL_FIT.write
+        self.title = f"final fit of trial {winner.trial + 1}"
+
+    def final_fit_ends(self) -> Attempt:
+        return self._end(status="COMPLETED")
+
+    def _epoch_ends(self, row: Epoch) -> str:
+        assert self.attempt
+        self._update(epochs=(*self.attempt.epochs, row))
+        return self._outlook()
+
+    def _score(self, row: Epoch) -> float | None:
+        return getattr(row, self.objective)
+
+    def _update(self, **changes: Any) -> None:
+        assert self.attempt
+        self.attempt = msgspec.structs.replace(self.attempt, **changes)
+        self._write(self.scratch, self.attempt)
+
+    def _end(self, **outcome: Any) -> Attempt:
+        assert self.attempt
+        ended = _ended(self.attempt, now_ms(), outcome | {"memory_mb": _memory()})
+        self._write(self.scratch, ended)
+        self.attempt = None
+        if self.progress:
+            self.progress.close()
+            self.progress = None
+        status, seconds = ended.status.lower(), ended.seconds
+        log.info("%s %s in %.0f s; %s", self.title, status, seconds, self._outlook())
+        return ended
+
+    def _outlook(self) -> str:
+        """The best score so far, and the longest time that the search can still take."""
+        found = attempts.latest(attempts.read(self.scratch))
+        ended = [each for each in found if each.status in ("COMPLETED", "FAILED")]
+        best = next(iter(ranked(ended, self.objective)), None)
+        told = (
+            "none has ended yet"
+            if best is None or best.score is None
+            else f"best so far {best.score:.4f}"
+        )
+        seconds = [row.seconds for each in found for row in each.epochs if row.seconds]
+        done = sum(len(each.epochs) for each in found if each.status == "RUNNING")
+        left = (self.params.max_trials - len(ended)) * self.params.max_epochs - done
+        if not seconds or left <= 0:
+            return told
+        minutes, rest = divmod(round(left * sum(seconds) / len(seconds)), 60)
+        return f"{told}; at most {f'{minutes} min ' if minutes else ''}{rest} s to go"
+
+
+class _Watch(keras.callbacks.Callback):
+    def __init__(
+        self, stopwatch: Stopwatch, progress: Progress, write: Callable[[Epoch], str]
+    ) -> None:
+        super().__init__()
+        self.stopwatch, self.progress, self.write = stopwatch, progress, write
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.stopwatch.epoch_begins()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.stopwatch.step_ends()
+        self.progress.step()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        metrics = {name: _finite(value) for name, value in (logs or {}).items()}
+        row = Epoch(
+            epoch=epoch,
+            time_ms=now_ms(),
+            **metrics | {"learning_rate": rate},
+            **self.stopwatch.epoch_ends()._asdict(),
+            memory_mb=_memory(),
+        )
+        self.progress.epoch(row, self.write(row))
+
+
+def _outcome(trial: Any) -> dict[str, Any]:
+    """What KerasTuner says of a trial that has ended, as fields of an `Attempt`."""
+    score = _finite(trial.score)
+    return {
+        "status": "COMPLETED" if trial.status == "COMPLETED" else "FAILED",
+        "score": score,
+        "best_epoch": None if score is None else trial.best_step,
+        "error": trial.message or "",
+    }
+
+
+def _ended(attempt: Attempt, ended_ms: int, outcome: dict[str, Any]) -> Attempt:
+    seconds = (ended_ms - attempt.started_ms) / 1000
+    return msgspec.structs.replace(attempt, **outcome, ended_ms=ended_ms, seconds=seconds)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no number for a loss that is not one."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _memory() -> float:
+    """The most memory that this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB

@@ -1,0 +1,48 @@
+"""A training's progress for people: a bar in a terminal, else a line of log an epoch."""
+
+import logging
+import sys
+
+from tqdm import tqdm
+
+from stages.records.trials import Epoch
+
+log = logging.getLogger(__name__)
+SHOWN = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae")
+
+
+class Progress:
+    def __init__(self, title: str, epochs: int, steps: int, bar: bool) -> None:
+        """`steps` in each of at most `epochs`. Without `bar`, or a terminal, it logs lines."""
+        self.title, self.epochs = title, epochs
+        self.bar = tqdm(
+            desc=title,
+            total=epochs * steps,
+            unit=" step",
+            leave=False,
+            dynamic_ncols=True,
+            disable=not bar or not sys.stderr.isatty(),
+        )
+
+    def step(self) -> None:
+        self.bar.update()
+
+    def epoch(self, row: Epoch, outlook: str) -> None:
+        metrics = row.metrics()
+        results = ", ".join(f"{name} {metrics[name]:.4f}" for name in SHOWN if name in metrics)
+        count = f"epoch {row.epoch + 1} of at most {self.epochs}"
+        if not self.bar.disable:
+            self.bar.set_postfix_str(f"{count}: {results}; {outlook}", refresh=False)
+            return
+        log.info(
+            "  %s, %s: %s; %.1f s, %.0f pictures/s; %s",
+            self.title,
+            count,
+            results,
+            row.seconds,
+            row.pictures_per_second,
+            outlook,
+        )
+
+    def close(self) -> None:
+        self.bar.close()
