@@ -14,7 +14,6 @@ from stages.augment.render import prepare
 from stages.common.backend import import_keras
 from stages.common.errors import UserError
 from stages.common.images import MAX_BYTES, BadImage, decode
-from stages.common.predict import class_probabilities, outputs
 from stages.extract.crop import Geometry, crop
 from stages.extract.extract import load_detector
 from stages.extract.face import choose
@@ -22,6 +21,7 @@ from stages.extract.quality import Measures, measure
 from stages.extract.quality import flags as face_flags
 from stages.matte.matte import NOTHING_LEFT, coverage, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
+from stages.networks.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
 from stages.records.flags import WORDS

@@ -44,7 +44,7 @@ def main() -> None:
 def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:
     import keras
 
-    from stages.common.predict import class_probabilities, outputs
+    from stages.networks.predict import class_probabilities, outputs
 
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

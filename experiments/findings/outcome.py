@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.findings.network import Answers
-from stages.common.metrics import Difference, intervals, paired_difference, scores
+from stages.networks.metrics import Difference, intervals, paired_difference, scores
 from stages.records.findings import COMMAND, Bar, Figure, Finding
 
 COLUMNS = ["network", "asked about", "pictures", "balanced accuracy", "95 % interval", "guessing"]

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 from stages.baseline.system import JUDGED, Fitted, Job
-from stages.common.batches import Batches
 from stages.common.clock import now_ms
 from stages.common.parallel import progress
-from stages.common.predict import outputs
+from stages.networks.batches import Batches
+from stages.networks.predict import outputs
 from stages.records.params import Network
 from stages.records.shards import Shards
 from stages.records.trials import Epoch

@@ -5,8 +5,8 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
 from stages.common.errors import UserError
-from stages.common.metrics import scores
-from stages.common.predict import class_probabilities
+from stages.networks.metrics import scores
+from stages.networks.predict import class_probabilities
 from stages.records.calibration import Calibration, Sigma, Temperature
 from stages.records.evaluation import CalibrationEffect, CalibrationReport
 from stages.records.trials import Trials

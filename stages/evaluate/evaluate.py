@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.common.metrics import BINS, intervals, scores, share_interval
+from stages.networks.metrics import BINS, intervals, scores, share_interval
 from stages.records.evaluation import ClassScores, Coverage, Exam, Headline, ReliabilityBin
 
 COVERAGES = 50  # points of the accuracy-against-coverage curve

@@ -9,13 +9,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from stages.common.images import write_png
-from stages.common.predict import class_probabilities, outputs
 from stages.evaluate.calibrate import after_final_fit, effect, fit_sigma, fit_temperature, report
 from stages.evaluate.evaluate import evaluate
 from stages.evaluate.explain import explain
 from stages.evaluate.part import Part
 from stages.evaluate.slices import Values, slices
 from stages.evaluate.tables import calls, curves, predictions
+from stages.networks.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION, Calibration
 from stages.records.evaluation import (
     CURVES,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.common.images import read_png
-from stages.common.metrics import share_interval
 from stages.evaluate.occlusion import as_picture, average, inside, maps, person
+from stages.networks.metrics import share_interval
 from stages.records.evaluation import Explained, OnPerson
 from stages.records.folders import picture
 from stages.records.predictions import Prediction

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.common.metrics import share_interval
+from stages.networks.metrics import share_interval
 from stages.records.evaluation import Slice
 from stages.records.faces import FACES
 from stages.records.folders import Folders

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, recall_score
 
 from stages.common.parallel import progress
-from stages.common.predict import class_probabilities, outputs
+from stages.networks.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
 from stages.records.promotion import Figures, Seen

@@ -7,7 +7,7 @@ Introduction to the Bootstrap", 1993, chapter 8).
 
 from sklearn.metrics import log_loss
 
-from stages.common.metrics import Difference, paired_difference
+from stages.networks.metrics import Difference, paired_difference
 from stages.promote.answers import Answers, ByPart
 from stages.records.evaluation import Exam
 from stages.records.params import Promote

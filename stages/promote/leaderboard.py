@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stages.common.metrics import intervals
+from stages.networks.metrics import intervals
 from stages.promote.answers import Answers, ByPart
 from stages.records.baselines import Baseline
 from stages.records.promotion import Standing

@@ -15,7 +15,7 @@ from experiments.findings.photos import Photos, copies
 from stages.augment import augment as room
 from stages.common.errors import UserError
 from stages.common.images import write_png
-from stages.common.metrics import Difference
+from stages.networks.metrics import Difference
 from stages.params.merge import load
 from stages.records import folders
 from stages.records.findings import Bar, Figure, finding_file, findings_folder, read_findings

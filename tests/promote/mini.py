@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from sklearn.metrics import balanced_accuracy_score
 
 from stages.common import reuse
-from stages.common.predict import class_probabilities, outputs
 from stages.evaluate.evaluate import headline
 from stages.evaluate.part import load_part
 from stages.evaluate.tables import predictions
+from stages.networks.predict import class_probabilities, outputs
 from stages.records import calibration
 from stages.records.baselines import BASELINES, Baseline
 from stages.records.calibration import Temperature

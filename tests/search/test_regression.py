@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.predict import outputs
+from stages.networks.predict import outputs
 from stages.records.folders import Folders
 from stages.records.trials import TRIALS
 from stages.search.data import refuse_unknown_values

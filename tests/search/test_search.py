@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.predict import outputs
+from stages.networks.predict import outputs
 from stages.records.shards import Shards
 from stages.records.trials import Attempt
 from stages.search.control import Control

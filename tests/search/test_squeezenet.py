@@ -6,7 +6,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from stages.common.predict import outputs
+from stages.networks.predict import outputs
 from stages.search.search import search
 from stages.search.trial import hardware
 from stages.search.trial.blocks import SqueezeNetBlock

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import msgspec
 
-from stages.common.batches import Batches
 from stages.common.clock import now_ms
+from stages.networks.batches import Batches
 from stages.records.objective import Objective
 from stages.records.params import Search
 from stages.records.trials import Attempt, Epoch, ranked

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from stages.common.batches import Batches
+from stages.networks.batches import Batches
 
 
 class Times(NamedTuple):

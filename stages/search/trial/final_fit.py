@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from stages.common.batches import Batches
+from stages.networks.batches import Batches
 from stages.records.shards import Shards
 from stages.search.trial.plan import Plan
 from stages.search.trial.tuner import normalise

@@ -16,7 +16,7 @@ from autokeras.engine.tuner import AutoTuner
 from autokeras.utils import utils as ak_utils
 from keras_tuner.errors import FailedTrialError
 
-from stages.common.batches import Batches
+from stages.networks.batches import Batches
 from stages.records.objective import Objective
 from stages.records.shards import Pictures
 from stages.search.trial import hardware
@@ -113,19 +113,18 @@ class FromShards(AutoTuner):
                 shuffle_seed=seed,
             )
             watch = self.journal.training_begins(model, train, kwargs["epochs"])
-            stop = self.control.callback()
+            stop, history = self.control.callback(), keras.callbacks.History()
             try:
-                history = model.fit(
+                model.fit(
                     train,
                     validation_data=Batches(self.plan.val, y_val, batch_size),
                     epochs=kwargs["epochs"],
                     initial_epoch=kwargs.get("initial_epoch", 0),  # Hyperband continues a trial
-                    callbacks=[*callbacks, watch, stop],
+                    callbacks=[*callbacks, watch, stop, history],
                     verbose=0,
                 )
             except ak_utils.oom_exceptions:
-                done = getattr(model, "history", None)  # Keras sets it when a training begins
-                if batch_size == 1 or (done and done.epoch):
+                if batch_size == 1 or history.history:  # an epoch has ended
                     raise
                 batch_size //= 2
                 log.warning("  out of memory: trying again with batch size %d", batch_size)

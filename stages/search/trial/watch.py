@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import keras
 from keras_tuner.errors import FatalError
 
-from stages.common.batches import Batches
+from stages.networks.batches import Batches
 
 
 class Stopped(FatalError):  # KerasTuner takes any other error for a failed trial

@@ -4,7 +4,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.metrics import (
+from stages.networks.metrics import (
     Difference,
     intervals,
     paired_difference,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stages.common.predict import class_probabilities
+from stages.networks.predict import class_probabilities
 from stages.records.calibration import Sigma, Temperature
 
 AGES = {"minor": (0, 18), "young": (19, 39), "senior": (40, 120)}

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.batches import Batches
+from stages.networks.batches import Batches
 
 
 class Rows:
