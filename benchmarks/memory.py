@@ -108,7 +108,7 @@ def whole(folder: Path) -> np.ndarray:
 
 def many_trials(root: Path) -> list[tuple[int, float]]:
     """(number, MB) of some of the trials of a search as `dvc repro` runs it."""
-    from stages.search.journal import attempts
+    from stages.records import attempts
 
     for part, count in (("train", 600), ("val", 100)):
         (root / "data/shards/age").mkdir(parents=True, exist_ok=True)

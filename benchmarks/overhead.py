@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.memory import write
 from stages.params.merge import load
+from stages.records import attempts
 from stages.records.params import Search
 from stages.records.shards import Pictures, Shards
-from stages.search.journal import attempts
 from tests.params_yaml import complete, write_params
 
 ROUNDS = 3

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from stages.records import (
+    attempts,
     baselines,
     calibration,
     chain,
@@ -72,6 +73,16 @@ CATALOGUE = (
     *(Entry(at.shards / part, f"pictures of {part}, labels, numbers") for part in splits.PARTS),
     Entry(baselines.BASELINES.path(at.baseline), "how each baseline was fitted"),
     Entry(predictions.BASELINE_PREDICTIONS.path(at.baseline), "each baseline's answers"),
+    Entry(
+        attempts.folder(at.searches / "<id>"),
+        "each attempt at a trial while it trains, for the copy in MLflow",
+        "`search`",
+    ),
+    Entry(
+        attempts.FINAL_FIT.path(at.searches / "<id>"),
+        "the winner's last training, on train and val",
+        "`search`",
+    ),
     Entry(at.search / trials.MODEL, "the winning network"),
     Entry(trials.TRIALS.path(at.search), "every trial: settings, epochs, score"),
     Entry(trials.CLASSES.path(at.search), "the classes in the order of the network's outputs"),

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 from stages.common.errors import UserError
+from stages.records import attempts
 from stages.records.objective import Objective
 from stages.records.trials import Attempt, ranked
 from stages.search.control import Control
-from stages.search.journal import attempts
 from stages.search.journal.journal import Journal
 from stages.search.trial import watch
 from stages.search.trial.final_fit import final_fit
@@ -44,8 +44,8 @@ def search(
 
     Trials live in `scratch`, which must belong to exactly this search (see `fingerprint`). Those
     that ended are kept, an interrupted one is run again, and a larger `max_trials` adds more. The
-    attempts in it (see `journal.attempts`) can be read while they train. After `control.stop`, the
-    result is the best so far, without a final fit.
+    attempts in it (see `stages.records.attempts`) can be read while they train. After
+    `control.stop`, the result is the best so far, without a final fit.
 
     `mixin`: how the tuner gets its trials done; by default it trains them in this process.
     Raises `UserError` when no trial has a result, `Outgrown` where `control.recycle` is set.

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from stages.common.clock import now_ms
+from stages.records import attempts
 from stages.records.trials import Search
-from stages.search.journal import attempts
 from stages.tracking import store
 from stages.tracking.searches import MirroredSearch
 

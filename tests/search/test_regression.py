@@ -8,11 +8,11 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.networks.predict import outputs
+from stages.records import attempts
 from stages.records.folders import Folders
 from stages.records.trials import TRIALS
 from stages.search.data import refuse_unknown_values
 from stages.search.fingerprint import fingerprint
-from stages.search.journal import attempts
 from stages.search.search import search
 from tests.search.conftest import plan, regression, without_times
 from tests.search.test_stage import found, kill_all, mlflow_runs, trains, wait_for

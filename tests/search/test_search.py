@@ -6,10 +6,10 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.networks.predict import outputs
+from stages.records import attempts
 from stages.records.shards import Shards
 from stages.records.trials import Attempt
 from stages.search.control import Control
-from stages.search.journal import attempts
 from stages.search.search import search
 from tests.search.conftest import plan, without_times
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.records import attempts
 from stages.records.trials import TRIALS
 from stages.records.weights import WEIGHTS, Weight, Weights
-from stages.search.journal import attempts
 from stages.tracking import store
 from tests.search.conftest import without_times
 

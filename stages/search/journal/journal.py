@@ -1,4 +1,4 @@
-"""Writes down what trials do while they train, see `attempts`; people see their `Progress`."""
+"""Writes down what trials do while they train, in `stages.records.attempts`; shows progress."""
 
 import logging
 import math
@@ -13,10 +13,10 @@ import msgspec
 
 from stages.common.clock import now_ms
 from stages.networks.batches import Batches
+from stages.records import attempts
 from stages.records.objective import Objective
 from stages.records.params import Search
 from stages.records.trials import Attempt, Epoch, ranked
-from stages.search.journal import attempts
 from stages.search.journal.progress import Progress
 from stages.search.journal.settings import settings
 from stages.search.journal.stopwatch import Stopwatch

@@ -18,7 +18,7 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine.trial import Trial
 
-from stages.search.journal import attempts
+from stages.records import attempts
 from stages.search.processes.remote import LEASE, address
 from stages.search.trial.tuner import FromShards
 from stages.search.trial.watch import Control

@@ -10,6 +10,7 @@ import msgspec
 
 from stages.common.errors import UserError
 from stages.common.files import digest_folders
+from stages.records import attempts
 from stages.records.folders import Folders
 from stages.records.objective import Objective
 from stages.records.params import Search, Task
@@ -18,7 +19,6 @@ from stages.records.trials import TRIALS, Trials
 from stages.records.trials import Search as Searched
 from stages.records.weights import WEIGHTS
 from stages.search.data import described, refuse_unknown_values
-from stages.search.journal import attempts
 from stages.search.processes.child import ARCHITECTURE, CHIEF, RESULT, Child
 from stages.search.processes.supervise import Supervisor
 from stages.tracking.mirror import Mirror

@@ -13,7 +13,7 @@ from types import FrameType
 import msgspec
 
 from stages.common.errors import UserError
-from stages.search.journal import attempts
+from stages.records import attempts
 from stages.search.processes.child import AGAIN, Announcement, Child
 
 log = logging.getLogger(__name__)

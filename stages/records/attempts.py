@@ -1,6 +1,6 @@
-"""What became of each trial, on disk while it trains: one small JSON file an attempt.
+""".search/<task>/<id>: what became of each trial, on disk while it trains.
 
-`<scratch>/attempts/<trial>-<attempt>.json`, numbered from 0 and 1, is an `Attempt` of trials.json.
+`attempts/<trial>-<attempt>.json`, numbered from 0 and 1, is an `Attempt` of trials.json.
 A trial has a second attempt when its process was killed in the first. These files are the only
 place to look for the state of a search; the training process answers no questions.
 """
@@ -17,16 +17,20 @@ ALONE = "alone"  # the `worker` of a search in one process
 FINAL_FIT = JsonFile("final_fit.json", Attempt)  # the winner's last training, on train and val
 
 
+def folder(scratch: Path) -> Path:
+    return scratch / "attempts"
+
+
 def read(scratch: Path) -> list[Attempt]:
     """Every attempt of the search in `scratch`, in the order of trials and attempts."""
-    folder = scratch / "attempts"
-    found = [JsonFile(file.name, Attempt).read(folder) for file in folder.glob("*.json")]
+    files = folder(scratch).glob("*.json")
+    found = [JsonFile(file.name, Attempt).read(folder(scratch)) for file in files]
     return sorted(found, key=lambda each: (each.trial, each.attempt))
 
 
 def write(scratch: Path, attempt: Attempt) -> None:
     name = f"{attempt.trial:04}-{attempt.attempt}.json"
-    JsonFile(name, Attempt).write(scratch / "attempts", attempt)
+    JsonFile(name, Attempt).write(folder(scratch), attempt)
 
 
 def latest(attempts: list[Attempt]) -> list[Attempt]:
