@@ -40,7 +40,8 @@ def augment(
     `mattes`: data/mattes/<task>, with a cut-out of each of `photos`. Training photos get
     `params.copies` pictures each, the first of them without a transform; photos of other parts get
     only that one. The rows go copy by copy, so that any number of first rows has the photos in
-    equal shares. A part all of whose photos have a value gets values.npy.
+    equal shares. A part all of whose photos have a value gets values.npy. A part with a known
+    person gets persons.npy: numbers in the sorted order of all parts' names, -1 for unknown.
     After a run that was stopped, the next one with the same input goes on where it was.
     Raises `UserError` for an unknown class, a class that a part lacks, or too small a disk.
     """
@@ -75,8 +76,9 @@ def augment(
         *(len(parts[part]) for part in PARTS[1:]),
     )
     if not half.exists():
+        persons = sorted({photo.person for photo in photos if photo.person})
         for part, rows in parts.items():
-            _lay_out(half / part, rows, copies[part], classes, look)
+            _lay_out(half / part, rows, copies[part], classes, persons, look)
         (half / "done").write_text(f"{key}\n", encoding="utf-8")  # last: all of it is there
     rendered = map_cores(
         partial(render, mattes=mattes, look=look, spread=spread),
@@ -104,7 +106,12 @@ def _spread(params: "Augment") -> Spread:
 
 
 def _lay_out(
-    folder: Path, photos: list[Assignment], copies: int, classes: list[str], look: Look
+    folder: Path,
+    photos: list[Assignment],
+    copies: int,
+    classes: list[str],
+    persons: list[str],
+    look: Look,
 ) -> None:
     """A part's folder, complete but for its pictures and the rows of its index."""
     folder.mkdir(parents=True)
@@ -114,6 +121,10 @@ def _lay_out(
     values = [photo.value for photo in photos if photo.value is not None]
     if len(values) == len(photos):
         np.save(folder / "values.npy", np.tile(np.array(values, np.float32), copies))
+    number = {person: row for row, person in enumerate(persons)} | {"": -1}
+    known = np.array([number[photo.person] for photo in photos], np.int32)
+    if (known >= 0).any():
+        np.save(folder / "persons.npy", np.tile(known, copies))
     (folder / "index.csv").write_text(HEADER, encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
 """data/shards/<task>/<part>: pictures in files of about 64 MB.
 
-A folder holds images-00000.npy, ..., labels.npy and index.csv; and values.npy where every photo has
-a number, such as an exact age. `create` lays them out, `Writer` fills them, and `Shards` reads any
-rows.
+A folder holds images-00000.npy, ..., labels.npy and index.csv; values.npy where every photo has a
+number, such as an exact age; and persons.npy where somebody is known by name. `create` lays them
+out, `Writer` fills them, and `Shards` reads any rows.
 """
 
 import math
@@ -56,7 +56,9 @@ class Shards:
     """One part's pictures; memory holds no more of them than the rows asked for.
 
     `shape`: (N, H, W, C) ints. `labels`: int64 (N,), indices into list(classes). `values`: float32
-    (N,), the photos' numbers in their own unit, or None where not every photo has one.
+    (N,), the photos' numbers in their own unit, or None where not every photo has one. `persons`:
+    int32 (N,), one number for each person of the task, the same in all parts, -1 for unknown; or
+    None where nobody is known.
     Raises `UserError` when `folder` is not a whole folder of shards.
     """
 
@@ -66,15 +68,16 @@ class Shards:
             images = [np.load(path, mmap_mode="r") for path in _paths(self.folder)]
             self._files = [path.open("rb", buffering=0) for path in _paths(self.folder)]
             self.labels = np.load(self.folder / "labels.npy")
-            values = self.folder / "values.npy"
-            self.values: np.ndarray | None = np.load(values) if values.exists() else None
+            self.values = _load(self.folder / "values.npy")
+            self.persons = _load(self.folder / "persons.npy")
         except (OSError, EOFError, ValueError) as error:
             raise UserError(
                 f"{folder} is not a folder of shards ({error}); run `dvc repro`"
             ) from error
         self._offsets = [image.offset for image in images]  # of the pixels in each file
         self._starts = np.cumsum([0, *map(len, images)])  # each shard's first row, and N
-        for name, column in (("labels", self.labels), ("values", self.values)):
+        columns = {"labels": self.labels, "values": self.values, "persons": self.persons}
+        for name, column in columns.items():
             if column is not None and self._starts[-1] != len(column):
                 raise UserError(
                     f"{folder} holds {self._starts[-1]} pictures but {len(column)} {name}; "
@@ -147,6 +150,10 @@ def create(folder: Path, shape: tuple[int, int, int, int]) -> None:
         rows = min(step, count - start)
         path = folder / f"images-{number:05}.npy"
         np.lib.format.open_memmap(path, "w+", np.uint8, (rows, *picture))
+
+
+def _load(path: Path) -> np.ndarray | None:
+    return np.load(path) if path.exists() else None
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from stages.records.folders import picture, pictures
 from stages.records.look import Look
 from stages.records.params import Augment
 from stages.records.shards import Shards
-from stages.records.splits import Assignment
+from stages.records.splits import PARTS, Assignment
 
 CLASSES = ["old", "young"]  # not the order of the photos
 
@@ -82,6 +82,20 @@ def test_numbers_are_written_where_every_photo_has_one(serial, photos, tmp_path)
     np.testing.assert_array_equal(parts["train"], np.tile(np.arange(10) + 0.5, 5))
     np.testing.assert_array_equal(parts["val"], np.arange(10, 14) + 0.5)
     assert parts["test"] is None
+
+
+def test_persons_are_numbers_that_mean_the_same_in_every_part(serial, photos, tmp_path):
+    splits, mattes = photos
+    named = {0: "zoe", 1: "bea", 2: "zoe", 10: "zoe", 11: "ann", 14: "bea"}  # 14 is of test
+    splits = [replace(photo, person=named.get(n, "")) for n, photo in enumerate(splits)]
+    augment(splits, mattes, tmp_path / "out", params(), CLASSES)
+    parts = {part: Shards(tmp_path / "out" / part).persons for part in PARTS}
+    assert parts["train"].dtype == np.int32
+    assert list(parts["train"]) == [2, 1, 2, *[-1] * 7] * 5
+    assert list(parts["val"]) == [2, 0, -1, -1]
+    assert list(parts["test"]) == [1, -1, -1, -1]
+    assert parts["wild"] is None
+    assert b"zoe" not in b"".join(everything(tmp_path / "out").values())
 
 
 def test_train_is_copied_and_the_rest_is_the_plain_resize(serial, photos, tmp_path):

@@ -87,3 +87,8 @@ def test_says_when_a_folder_is_none(tmp_path):
     np.save(tmp_path / "values.npy", np.zeros(4, np.float32))
     with pytest.raises(UserError, match=r"3 pictures but 4 values"):
         Shards(tmp_path)
+    (tmp_path / "values.npy").unlink()
+    assert Shards(tmp_path).persons is None
+    np.save(tmp_path / "persons.npy", np.zeros(4, np.int32))
+    with pytest.raises(UserError, match=r"3 pictures but 4 persons"):
+        Shards(tmp_path)
