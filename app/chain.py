@@ -38,7 +38,7 @@ class Answer:
     title: str | None = None  # its name for people
     answer: str | None = None  # the label, or "unsure" where the confidence is too low
     confidence: float | None = None  # the label's calibrated probability
-    value: float | None = None  # regression: the number, e.g. years
+    value: float | None = None  # the number, e.g. years, of a network that tells one
     probabilities: dict[str, float] = field(default_factory=dict)  # class: calibrated, sum 1
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in upright pixels
     warnings: tuple[str, ...] = ()
@@ -92,7 +92,8 @@ class Chain:
         if covered < NOTHING_LEFT:
             reason = "almost nothing left of the person"
             return Answer(box=box, warnings=warnings, reason=reason)
-        raw = outputs(self._model, InMemory(prepare(cutout, self.settings.augment)[None]))
+        picture = prepare(cutout, self.settings.augment)
+        raw, values = outputs(self._model, InMemory(picture[None]), self.settings.kind)
         probabilities = class_probabilities(raw, self._calibration)[0]
         best = int(probabilities.argmax())
         label, title = list(self.titles.items())[best]
@@ -102,7 +103,7 @@ class Chain:
             title=title,
             answer=label if confidence >= self.settings.unsure_below else UNSURE,
             confidence=confidence,
-            value=float(raw[0, 0]) if self.settings.kind == "regression" else None,
+            value=None if values is None else float(values[0]),
             probabilities=dict(zip(self.titles, map(float, probabilities), strict=True)),
             box=box,
             warnings=warnings,

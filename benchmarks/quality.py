@@ -63,7 +63,7 @@ def ours(task: str, minutes: float, parts: Path) -> dict[str, Any]:
     shares = {}
     for part in ("val", "test"):
         shards = Shards(parts / part)
-        predicted = class_probabilities(outputs(model, shards), UNCALIBRATED).argmax(1)
+        predicted = class_probabilities(outputs(model, shards).raw, UNCALIBRATED).argmax(1)
         shares[part] = (predicted == shards.labels).mean()
     epochs = sum(len(trial.epochs) for trial in found.trials)
     counts = {"trials": len(found.trials), "epochs": epochs}

@@ -68,7 +68,7 @@ def fit(job: Job, budget: Network, build: Build) -> Fitted:
         "size": height,
         "channels": channels,
     }
-    answers = {part: outputs(model, job.parts[part]) for part in JUDGED}
+    answers = {part: outputs(model, job.parts[part]).raw for part in JUDGED}
     return Fitted(answers, settings, model.count_params(), tuple(epochs))
 
 

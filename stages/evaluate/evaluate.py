@@ -23,7 +23,7 @@ def evaluate(
 
     `groups`, (N,): photos of one group are resampled together in all intervals, which are 95 %.
     `ordered`: the classes have an order. `values` and `predicted_values`, float (N,): the true and
-    the estimated numbers of a regression. `mae` needs every photo's number (none is NaN).
+    the estimated numbers. `mae` needs every photo's number (none is NaN).
 
     What cannot be measured (no picture of a class, or none at all) is None, and `note` says why.
     `slices` and `explanations` are left empty.

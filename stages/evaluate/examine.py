@@ -31,7 +31,7 @@ from stages.records.evaluation import (
 from stages.records.params import Task
 from stages.records.predictions import PREDICTIONS, Prediction
 from stages.records.splits import EXAMS
-from stages.records.trials import Trials
+from stages.records.trials import Outputs, Trials
 
 if TYPE_CHECKING:
     import keras
@@ -77,16 +77,16 @@ def examine(
     """
     regression = params.kind == "regression"
     classes = list(params.classes)
-    raw = {part.name: outputs(model, part.pictures) for part in parts}
+    answered = {part.name: outputs(model, part.pictures, params.kind) for part in parts}
     val = next((part for part in parts if part.name == "val"), None)
-    calibration = _calibrate(raw.get("val"), val, params, trials)
+    calibration = _calibrate(answered.get("val"), val, params, trials)
     log.info("calibration: %s", calibration)
-    before, after = effect(raw["val"], val.labels, calibration) if val else (None, None)
+    before, after = effect(answered["val"].raw, val.labels, calibration) if val else (None, None)
 
     exams, rows, explained, maps = {}, [], [], {}
     for part in parts:
-        probabilities = class_probabilities(raw[part.name], calibration)
-        numbers = raw[part.name][:, 0] if regression else None
+        raw, numbers = answered[part.name]
+        probabilities = class_probabilities(raw, calibration)
         answers = predictions(
             part,
             probabilities,
@@ -101,7 +101,7 @@ def examine(
             part.groups,
             ordered=params.bins is not None,
             unsure_below=params.evaluate.unsure_below,
-            values=part.values if regression else None,
+            values=None if numbers is None else part.values,
             predicted_values=numbers,
         )
         right = probabilities.argmax(1) == part.labels
@@ -128,15 +128,15 @@ def examine(
 
 
 def _calibrate(
-    raw: np.ndarray | None, val: Part | None, params: Task, trials: Trials
+    answered: Outputs | None, val: Part | None, params: Task, trials: Trials
 ) -> Calibration:
-    """`raw`: the network's outputs for `val`."""
+    """`answered`: what the network answers to `val`."""
     bins = params.bins if params.kind == "regression" else None
-    if val is None or raw is None:
+    if val is None or answered is None:
         return after_final_fit(trials, bins)
     if bins is None:
-        return fit_temperature(raw, val.labels)
-    return fit_sigma(raw, val.values, bins)
+        return fit_temperature(answered.raw, val.labels)
+    return fit_sigma(answered.raw, val.values, bins)
 
 
 def _log(part: str, exam: Exam) -> None:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from stages.common.parallel import progress
+from stages.networks.predict import outputs
+from stages.records.shards import InMemory
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +43,7 @@ def maps(
     found = np.zeros((len(pictures), *cover.shape[:2]), np.float32)
     for number, picture in enumerate(progress(pictures, desc=desc, total=len(pictures))):
         covered = np.where(windows[..., None], cover, picture)
-        answers = np.asarray(model.predict_on_batch(np.concatenate([picture[None], covered])))
+        answers = outputs(model, InMemory(np.concatenate([picture[None], covered]))).raw
         found[number] = np.tensordot(_fall(answers, regression), windows, 1) / over_pixel
         found[number] /= found[number].sum() or 1
     return found

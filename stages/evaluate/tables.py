@@ -18,8 +18,8 @@ def predictions(
     unsure_below: float,
     predicted_values: np.ndarray | None,
 ) -> list[Prediction]:
-    """A row for each picture. `probabilities`: float (N, K); `predicted_values`: float (N,), of a
-    regression."""
+    """A row for each picture. `probabilities`: float (N, K); `predicted_values`: float (N,); None
+    if the network tells no numbers."""
     rows = []
     for number, each in enumerate(probabilities):
         predicted, confidence = classes[each.argmax()], float(each.max())

@@ -1,4 +1,4 @@
-"""From a saved network to class probabilities, for a part's pictures or for one photo."""
+"""From a saved network to class probabilities and numbers, for a part's pictures or one photo."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import numpy as np
 
 from stages.records.calibration import Calibration, Sigma
 from stages.records.shards import Pictures
+from stages.records.trials import Kind, Outputs
 
 if TYPE_CHECKING:
     import keras
@@ -14,21 +15,24 @@ if TYPE_CHECKING:
 BATCH = 256
 
 
-def outputs(model: "keras.Model", pictures: Pictures) -> np.ndarray:
-    """What the network answers to N pictures, in order, as float32.
+def outputs(model: "keras.Model", pictures: Pictures, kind: Kind = "classification") -> Outputs:
+    """What the network answers to N pictures, in order.
 
-    Shape (N, K): probabilities of K classes. Shape (N, 1): the probability of the second of two
-    classes, or the number of a regression.
+    `kind` tells the number of a regression from the probability of the second of two classes.
     """
-    batches = [
-        model.predict_on_batch(pictures.read(np.arange(start, min(start + BATCH, len(pictures)))))
-        for start in range(0, len(pictures), BATCH)
-    ]
-    return np.concatenate(batches) if batches else np.empty((0, model.output_shape[-1]), np.float32)
+    found = [[np.empty((0, each.shape[-1]), np.float32)] for each in model.outputs]
+    for start in range(0, len(pictures), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(pictures)))
+        answers = model.predict_on_batch(pictures.read(rows))
+        for batches, batch in zip(found, answers if len(found) > 1 else [answers], strict=True):
+            batches.append(batch)
+    raw, *others = map(np.concatenate, found)
+    numbers = raw if kind == "regression" else others[0] if others else None
+    return Outputs(raw, None if numbers is None else numbers[:, 0])
 
 
-def class_probabilities(outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Turn a network's `outputs`, (N, K) or (N, 1), into float64 (N, K) whose rows sum to 1.
+def class_probabilities(raw: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Turn `Outputs.raw`, (N, K) or (N, 1), into float64 (N, K) whose rows sum to 1.
 
     A classification's probabilities are softmax(log p / temperature) (Guo et al. 2017,
     https://arxiv.org/abs/1706.04599). A regression's number is the mean of a normal distribution;
@@ -39,14 +43,14 @@ def class_probabilities(outputs: np.ndarray, calibration: Calibration) -> np.nda
         from scipy.stats import norm
 
         edges = bin_edges(calibration.bins)
-        below = norm.cdf((edges[None] - outputs.astype(np.float64)) / calibration.sigma)
+        below = norm.cdf((edges[None] - raw.astype(np.float64)) / calibration.sigma)
         return np.diff(below, axis=1)
-    if outputs.shape[1] == 1:
-        outputs = np.hstack([1 - outputs, outputs])
+    if raw.shape[1] == 1:
+        raw = np.hstack([1 - raw, raw])
     from scipy.special import softmax
 
     # float32 cannot tell probabilities this close to 0 from 0, so their logarithm has a floor.
-    known = np.maximum(outputs.astype(np.float64), np.finfo(np.float32).eps)
+    known = np.maximum(raw.astype(np.float64), np.finfo(np.float32).eps)
     return softmax(np.log(known) / calibration.temperature, axis=1)
 
 

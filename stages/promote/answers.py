@@ -110,7 +110,7 @@ def _by_network(champion: Path, shards: Shards) -> np.ndarray:
     import keras
 
     model = keras.saving.load_model(champion / MODEL, compile=False)
-    return class_probabilities(outputs(model, shards), CALIBRATION.read(champion))
+    return class_probabilities(outputs(model, shards).raw, CALIBRATION.read(champion))
 
 
 def _by_chain(champion: Path, photos: list[Path], labels: np.ndarray) -> np.ndarray:

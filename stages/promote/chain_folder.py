@@ -16,6 +16,7 @@ from stages.records.folders import Folders
 from stages.records.look import Look
 from stages.records.params import Task
 from stages.records.promotion import SEEN
+from stages.records.trials import VAL_OUTPUTS
 from stages.records.weights import WEIGHTS, Weights
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 
 def build(out: Path, at: Folders, params: Task, splits: pd.DataFrame) -> None:
     """Put the search's winner and all that its answers depend on into the new folder `out`."""
-    shutil.copytree(at.search, out)
+    ignored = shutil.ignore_patterns(VAL_OUTPUTS.path(at.search).name)  # decides no answer
+    shutil.copytree(at.search, out, ignore=ignored)
     copy_weights(at.weights, weights(out))
     shutil.copy(GEOMETRY.path(at.faces), out)
     shutil.copy(EVALUATION.path(at.evaluate), out)

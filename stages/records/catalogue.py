@@ -85,6 +85,10 @@ CATALOGUE = (
     ),
     Entry(at.search / trials.MODEL, "the winning network"),
     Entry(trials.TRIALS.path(at.search), "every trial: settings, epochs, score"),
+    Entry(
+        trials.VAL_OUTPUTS.path(at.search),
+        "what it answered to val before it was trained on val too, if it was",
+    ),
     Entry(trials.CLASSES.path(at.search), "the classes in the order of the network's outputs"),
     Entry(predictions.PREDICTIONS.path(at.evaluate), "the winner's answers to val, test and wild"),
     Entry(evaluation.EVALUATION.path(at.evaluate), "what the winner is worth, with intervals"),

@@ -19,7 +19,7 @@ class Prediction(Record):
     answer: str  # `predicted`, or `UNSURE`
     group: str
     value: float | None  # the photo's number
-    predicted_value: float | None  # of a regression
+    predicted_value: float | None  # None: the network tells no number
     probabilities: dict[str, float]  # of each class, columns p_<class>
 
 

@@ -1,17 +1,31 @@
 """data/search/<task>: the winning network (model.keras) and how it was found (trials.json)."""
 
 from collections.abc import Iterable
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
+from zipfile import BadZipFile
 
 import msgspec
+import numpy as np
 
-from stages.records.json_file import JsonFile
+from stages.common.files import new_file
+from stages.records.json_file import JsonFile, unreadable
 from stages.records.objective import Objective
 from stages.records.record import Record
 
 Setting = bool | int | float | str | None | list[str]
 Kind = Literal["classification", "regression"]
-MODEL = "model.keras"  # `uint8` pictures in; class probabilities or a number out
+# `uint8` pictures in. One output: class probabilities (N, K), the probability of the second of two
+# classes (N, 1), or the number of a regression (N, 1). Or two outputs: class probabilities (N, K),
+# and a number (N, 1).
+MODEL = "model.keras"
+
+
+class Outputs(NamedTuple):
+    """What a network answers to N pictures."""
+
+    raw: np.ndarray  # float32 (N, K) or (N, 1): the first output
+    values: np.ndarray | None  # float32 (N,): the numbers; None where it tells none
 
 
 class Epoch(Record, omit_defaults=True):
@@ -109,8 +123,36 @@ def ranked(attempts: Iterable[Attempt], objective: Objective) -> list[Attempt]:
     return sorted(attempts, key=lambda each: objective.key(each.score))
 
 
+class OutputsFile:
+    """val_outputs.npz: what the same system answered to val before it was trained on val too.
+
+    Rows are those of val's shards. Only a search with a final fit writes it.
+    """
+
+    def path(self, folder: Path) -> Path:
+        return folder / "val_outputs.npz"
+
+    def read(self, folder: Path) -> Outputs | None:
+        """None if there is no such file. Raises `UserError` if its content is not of the type."""
+        path = self.path(folder)
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path) as found:
+                return Outputs(found["raw"], found.get("values"))
+        except (OSError, KeyError, ValueError, BadZipFile) as error:
+            raise unreadable(path, error) from error
+
+    def write(self, folder: Path, outputs: Outputs) -> None:
+        """The file appears whole or not at all."""
+        there = {name: each for name, each in outputs._asdict().items() if each is not None}
+        with new_file(self.path(folder)) as part, part.open("wb") as file:
+            np.savez(file, **there)
+
+
 # Parameters that decide no trial: how much is searched, where, and what is done with the winner.
 # They may differ between two runs of one search.
 OUTSIDE_TRIALS = frozenset({"max_trials", "max_minutes", "workers", "final_fit"})
 TRIALS = JsonFile("trials.json", Trials)
+VAL_OUTPUTS = OutputsFile()
 CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stages.networks.predict import class_probabilities
+from stages.networks.predict import BATCH, class_probabilities, outputs
 from stages.records.calibration import Sigma, Temperature
+from stages.records.shards import InMemory
 
 AGES = {"minor": (0, 18), "young": (19, 39), "senior": (40, 120)}
 
@@ -64,3 +65,32 @@ def test_a_number_becomes_the_mass_between_the_edges_of_the_bins():
 def test_no_picture():
     assert class_probabilities(np.empty((0, 4), np.float32), Temperature(2.0)).shape == (0, 4)
     assert class_probabilities(np.empty((0, 1), np.float32), Sigma(2.0, AGES)).shape == (0, 3)
+
+
+def brightness(*units):
+    """A network with one output for each of `units`, all of which grow with the brightness."""
+    import keras
+
+    inputs = keras.Input((4, 4, 3), dtype="uint8")
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    heads = [keras.layers.Dense(n, kernel_initializer="ones") for n in units]
+    return keras.Model(inputs, [head(mean) for head in heads] if len(heads) > 1 else heads[0](mean))
+
+
+@pytest.mark.parametrize("n", [0, 1, BATCH + 1])
+def test_a_network_with_two_outputs_tells_classes_and_a_number(n):
+    levels = np.arange(n, dtype=np.uint8)
+    pictures = InMemory(np.tile(levels[:, None, None, None], (1, 4, 4, 3)))
+    raw, values = outputs(brightness(3, 1), pictures)
+    assert raw.shape == (n, 3) and values.shape == (n,)
+    assert raw.dtype == values.dtype == np.float32
+    np.testing.assert_allclose(values, levels / 85, rtol=1e-5)
+    np.testing.assert_allclose(raw, np.tile(levels[:, None] / 85, (1, 3)), rtol=1e-5)
+
+
+def test_the_one_unit_of_a_regression_is_its_number():
+    pictures = InMemory(np.full((2, 4, 4, 3), 85, np.uint8))
+    found = outputs(brightness(1), pictures, "regression")
+    np.testing.assert_allclose(found.values, [1, 1], rtol=1e-5)
+    found = outputs(brightness(1), pictures)
+    assert found.raw.shape == (2, 1) and found.values is None

@@ -117,7 +117,7 @@ def evaluate(model) -> None:
     splits, rows, exams = SPLITS.frame(at.splits), [], {}
     for part in ("val", "test", "wild"):
         found = load_part(at, part, splits)
-        probabilities = class_probabilities(outputs(model, found.pictures), CALIBRATION)
+        probabilities = class_probabilities(outputs(model, found.pictures).raw, CALIBRATION)
         rows += predictions(
             found, probabilities, list(CLASSES), unsure_below=0.6, predicted_values=None
         )

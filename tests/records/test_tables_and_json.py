@@ -1,5 +1,6 @@
 """Files of records: what is written is read again; anything else is refused with its place."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from stages.records.manifest import MANIFEST, Photo
 from stages.records.objective import Objective
 from stages.records.predictions import PREDICTIONS
 from stages.records.splits import SPLITS, Assignment
-from stages.records.trials import TRIALS, Attempt, Epoch, Trials
+from stages.records.trials import TRIALS, VAL_OUTPUTS, Attempt, Epoch, Outputs, Trials
 
 # A CSV cell cannot tell "\r\n" from "\n", nor hold NUL or half a surrogate pair.
 TEXT = st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=20)
@@ -111,6 +112,18 @@ def test_both_calibrations_come_back_as_what_they_were(tmp_path):
     for calibration in (Temperature(1.5), Sigma(7.9, {"minor": (0, 18)}, "a note")):
         CALIBRATION.write(tmp_path, calibration)
         assert CALIBRATION.read(tmp_path) == calibration
+
+
+@pytest.mark.parametrize("values", [None, np.array([31.5, 8], np.float32)])
+def test_outputs_come_back_as_they_were(tmp_path, values):
+    assert VAL_OUTPUTS.read(tmp_path) is None
+    VAL_OUTPUTS.write(tmp_path, Outputs(np.eye(2, dtype=np.float32), values))
+    raw, found = VAL_OUTPUTS.read(tmp_path)
+    assert raw.dtype == np.float32 and (raw == np.eye(2)).all()
+    assert found is None if values is None else (found == values).all()
+    VAL_OUTPUTS.path(tmp_path).write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"val_outputs\.npz.*dvc repro"):
+        VAL_OUTPUTS.read(tmp_path)
 
 
 def test_what_cannot_be_read_again_is_not_written(tmp_path):

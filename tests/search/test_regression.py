@@ -28,7 +28,7 @@ def two(parts, tmp_path_factory):
 def test_the_network_says_the_number_in_its_own_unit(two, parts):
     result, _ = two
     _, val = parts[3]
-    said = outputs(result.model, val)
+    said = outputs(result.model, val).raw
     assert said.shape == (len(val), 1) and said.dtype == np.float32
     winner = result.best
     row = winner.epochs[winner.best_epoch]
@@ -64,9 +64,9 @@ def test_a_final_fit_learns_the_numbers_too_and_loads_without_autokeras(two, par
     command = [sys.executable, "-c", code, scratch / "final_fit.keras", tmp_path / "some.npy"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     np.testing.assert_allclose(
-        np.array(out.split()[-10:], float), outputs(model, val)[:10, 0], rtol=1e-3
+        np.array(out.split()[-10:], float), outputs(model, val).raw[:10, 0], rtol=1e-3
     )
-    assert np.abs(outputs(model, val)[:, 0] - val.values).mean() < 5
+    assert np.abs(outputs(model, val).raw[:, 0] - val.values).mean() < 5
 
 
 def test_kinds_have_searches_of_their_own(parts):

@@ -24,7 +24,7 @@ def first_three(parts, tmp_path_factory):
 def test_the_model_is_the_winning_trials_best_epoch(first_three, parts):
     result, _ = first_three
     _, val = parts[3]
-    p = outputs(result.model, val)
+    p = outputs(result.model, val).raw
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
     best = result.best
     assert best.score == min(trial.score for trial in result.trials)
@@ -79,7 +79,7 @@ def test_two_classes_and_the_model_loads_without_autokeras(parts, tmp_path):
     command = [sys.executable, "-c", code, tmp_path / "model.keras", images]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     loaded = np.array(out.split()[-10:], float)
-    np.testing.assert_allclose(loaded, outputs(result.model, val)[:10, 0], atol=1e-5)
+    np.testing.assert_allclose(loaded, outputs(result.model, val).raw[:10, 0], atol=1e-5)
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(parts, tmp_path, monkeypatch):
@@ -154,7 +154,7 @@ def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, par
     early = search(plan(parts, 3, max_trials=3), tmp_path / "stopped", AfterTheFirstEpoch())
     [only] = early.trials
     assert (only.status, len(only.epochs)) == ("STOPPED", 1)
-    p = outputs(early.model, val)
+    p = outputs(early.model, val).raw
     loss = -np.log(np.clip(p[np.arange(len(val)), val.labels], 1e-7, 1)).mean()
     assert loss == pytest.approx(only.score, abs=1e-3)
 
@@ -179,10 +179,10 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
     model, record = result.model, result.final_fit
     assert record.status == "COMPLETED"
     assert len(record.epochs) == result.trials[0].best_epoch + 1
-    assert (outputs(model, val).argmax(1) == val.labels).mean() > 0.9
+    assert (outputs(model, val).raw.argmax(1) == val.labels).mean() > 0.9
     monkeypatch.setattr(room, "Joined", None)  # whoever trains again fails
     again = search(wanted, tmp_path / "final").model
-    np.testing.assert_allclose(outputs(again, val), outputs(model, val), atol=1e-6)
+    np.testing.assert_allclose(outputs(again, val).raw, outputs(model, val).raw, atol=1e-6)
 
 
 def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(

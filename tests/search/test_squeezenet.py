@@ -109,7 +109,7 @@ def test_a_pretrained_search_trains_it_from_the_shards_and_saves_plain_keras(
     np.save(file, val.read(np.arange(10)))
     command = [sys.executable, "-c", code, tmp_path / "model.keras", file]
     subprocess.run(command, check=True, cwd=tmp_path)
-    np.testing.assert_allclose(np.load(file), outputs(result.model, val)[:10], atol=1e-5)
+    np.testing.assert_allclose(np.load(file), outputs(result.model, val).raw[:10], atol=1e-5)
     # A final fit starts where the trial did.
     last = next(layer for layer in reversed(result.start().layers) if "conv" in layer.name)
     np.testing.assert_allclose(last.get_weights()[0], imagenet_file[1]["fire9/expand3x3"][0])
@@ -122,7 +122,7 @@ def test_a_regression_can_start_from_it(weights, parts, tmp_path):
     wanted = regression(parts, 3, weights, blocks=["squeezenet"], pretrained=True, max_epochs=1)
     result = search(wanted, tmp_path / "regression")
     assert [trial.status for trial in result.trials] == ["COMPLETED"], result.trials
-    assert outputs(result.model, val).shape == (len(val), 1)
+    assert outputs(result.model, val).raw.shape == (len(val), 1)
 
 
 def test_auto_has_it_where_pretrained_networks_are_wanted_and_its_weights_are_there(
