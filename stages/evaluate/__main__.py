@@ -7,7 +7,7 @@ from stages.records.evaluation import METRICS
 from stages.records.folders import Folders
 from stages.records.params import read
 from stages.records.splits import EXAMS
-from stages.records.trials import MODEL, TRIALS
+from stages.records.trials import MODEL, TRIALS, VAL_OUTPUTS
 
 
 def main(task: str) -> None:
@@ -23,8 +23,8 @@ def main(task: str) -> None:
 
     trials = TRIALS.read(at.search)
     model = keras.saving.load_model(at.search / MODEL, compile=False)
-    parts = load_parts(at, with_val=trials.final_fit is None)
-    found = examine(model, parts, params, trials, columns, at.mattes)
+    val_outputs = VAL_OUTPUTS.read(at.search)
+    found = examine(model, load_parts(at), params, trials, val_outputs, columns, at.mattes)
     with new_folder(at.evaluate) as out:
         found.write(out)
     METRICS.write(at.reports, {part: headline(found.evaluation.parts[part]) for part in EXAMS})

@@ -1,4 +1,6 @@
-"""How confident an answer may be, learnt on val."""
+"""How confident an answer may be, and how wide the range of its number is, learnt on val."""
+
+import math
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -7,7 +9,7 @@ from sklearn.metrics import log_loss
 from stages.common.errors import UserError
 from stages.networks.metrics import scores
 from stages.networks.predict import class_probabilities
-from stages.records.calibration import Calibration, Sigma, Temperature
+from stages.records.calibration import RANGE_LEVEL, Calibration, Sigma, Temperature
 from stages.records.evaluation import CalibrationEffect, CalibrationReport
 from stages.records.trials import Trials
 
@@ -15,14 +17,14 @@ COLDEST, HOTTEST = 0.5, 20.0
 Bins = dict[str, tuple[float, float]]
 
 
-def fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> Temperature:
+def fit_temperature(raw: np.ndarray, labels: np.ndarray) -> Temperature:
     """The temperature of largest likelihood (Guo et al. 2017, https://arxiv.org/abs/1706.04599)
-    for a network's `outputs`, (N, K) or (N, 1), against `labels`, int (N,)."""
+    for `Outputs.raw`, (N, K) or (N, 1), against `labels`, int (N,)."""
     if not len(labels):
         return Temperature(1.0, "val has no pictures to find a temperature on")
 
     def loss(log_temperature: float) -> float:
-        found = class_probabilities(outputs, Temperature(float(np.exp(log_temperature))))
+        found = class_probabilities(raw, Temperature(float(np.exp(log_temperature))))
         return log_loss(labels, found, labels=range(found.shape[1]))
 
     found = minimize_scalar(loss, bounds=np.log([COLDEST, HOTTEST]), method="bounded")
@@ -34,20 +36,34 @@ def fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> Temperature:
     return Temperature(temperature)
 
 
-def fit_sigma(outputs: np.ndarray, values: np.ndarray, bins: Bins) -> Sigma:
-    """The normal distribution of largest likelihood for the errors of `outputs`, float32 (N, 1),
+def fit_sigma(raw: np.ndarray, values: np.ndarray, bins: Bins) -> Sigma:
+    """The normal distribution of largest likelihood for the errors of `raw`, float32 (N, 1),
     against `values`, float (N,), NaN where unknown: sigma is the root mean squared error.
 
     Raises `UserError` where no value is known.
     """
-    errors = outputs[:, 0] - values
+    errors = raw[:, 0] - values
     if not np.isfinite(errors).any():
         raise UserError("val: no picture has a number to find a regression's sigma with")
     return _regression(float(np.sqrt(np.nanmean(errors**2))), bins)
 
 
+def fit_within(predicted: np.ndarray, values: np.ndarray) -> float | None:
+    """How far a photo's number is at most from the network's number, for 80 % of new photos.
+
+    Split-conformal prediction (Lei et al. 2018, https://doi.org/10.1080/01621459.2017.1307116): of
+    n errors, the ceil(0.8 (n + 1))-th smallest. `predicted`, `values`: float (N,), the latter NaN
+    where unknown. None if fewer than 4 are known.
+    """
+    errors = np.abs(values - predicted)
+    errors = np.sort(errors[np.isfinite(errors)])
+    rank = math.ceil(round(RANGE_LEVEL * (len(errors) + 1), 6))
+    return float(errors[rank - 1]) if rank <= len(errors) else None
+
+
 def after_final_fit(trials: Trials, bins: Bins | None) -> Calibration:
-    """The calibration of a network that has trained on val too, from its search alone.
+    """The calibration of a network that has trained on val too, and whose answers to val from
+    before are not known: from its search alone.
 
     `bins` of a regression; None for a classification.
     """
@@ -67,12 +83,12 @@ def after_final_fit(trials: Trials, bins: Bins | None) -> Calibration:
 
 
 def effect(
-    outputs: np.ndarray, labels: np.ndarray, calibration: Calibration
+    raw: np.ndarray, labels: np.ndarray, calibration: Calibration
 ) -> tuple[CalibrationEffect | None, CalibrationEffect]:
     """How good probabilities are before and after a calibration. A regression has none before."""
 
     def measured(applied: Calibration) -> CalibrationEffect:
-        found = scores(labels, class_probabilities(outputs, applied))
+        found = scores(labels, class_probabilities(raw, applied))
         return CalibrationEffect(log_loss=found["log_loss"], ece=found["ece"])
 
     before = measured(Temperature(1.0)) if isinstance(calibration, Temperature) else None
@@ -87,6 +103,7 @@ def report(
         return CalibrationReport(
             kind="classification",
             temperature=calibration.temperature,
+            within=calibration.within,
             note=calibration.note,
             before=before,
             after=after,
@@ -94,6 +111,7 @@ def report(
     return CalibrationReport(
         kind="regression",
         sigma=calibration.sigma,
+        within=calibration.within,
         note=calibration.note,
         before=before,
         after=after,

@@ -18,12 +18,14 @@ def evaluate(
     unsure_below: float = 0.0,
     values: np.ndarray | None = None,
     predicted_values: np.ndarray | None = None,
+    within: float | None = None,
 ) -> Exam:
     """Measure `probabilities`, float (N, K), against `labels`, int (N,) in 0..K-1.
 
     `groups`, (N,): photos of one group are resampled together in all intervals, which are 95 %.
     `ordered`: the classes have an order. `values` and `predicted_values`, float (N,): the true and
-    the estimated numbers. `mae` needs every photo's number (none is NaN).
+    the estimated numbers; `within`: half the width of their ranges. `mae` and `in_range` need every
+    photo's number (none is NaN).
 
     What cannot be measured (no picture of a class, or none at all) is None, and `note` says why.
     `slices` and `explanations` are left empty.
@@ -33,10 +35,14 @@ def evaluate(
     confusion = np.zeros((len(classes), len(classes)), int)
     np.add.at(confusion, (labels, predicted), 1)
     support = confusion.sum(1)
-    numbers = {}
+    numbers, in_range = {}, None
     if values is not None and n and not np.isnan(values).any():
         numbers = {"values": values, "predicted_values": predicted_values}
+        if within is not None:
+            in_range = np.abs(values - predicted_values) <= within
     spread = intervals(labels, probabilities, groups, ordered=ordered, **numbers)
+    if in_range is not None:
+        spread["in_range"] = share_interval(in_range, groups)
     low, high = spread.get("accuracy", (None, None))
     return Exam(
         n=n,
@@ -44,6 +50,7 @@ def evaluate(
         **scores(labels, probabilities, ordered=ordered, **numbers),
         accuracy_low=low,
         accuracy_high=high,
+        in_range=None if in_range is None else float(in_range.mean()),
         baseline_accuracy=int(support.max()) / n if n else None,
         intervals=spread,
         per_class=dict(zip(classes, _per_class(confusion), strict=True)),
@@ -92,6 +99,7 @@ def unsure(
 def headline(exam: Exam) -> Headline:
     """The few numbers of an exam that `dvc metrics show` prints."""
     low, high = exam.intervals.get("balanced_accuracy", (None, None))
+    mae_low, mae_high = exam.intervals.get("mae", (None, None))
     return Headline(
         n=exam.n,
         accuracy=_short(exam.accuracy),
@@ -107,6 +115,9 @@ def headline(exam: Exam) -> Headline:
         qwk=_short(exam.qwk),
         group_error=_short(exam.group_error),
         mae=_short(exam.mae),
+        mae_low=_short(mae_low),
+        mae_high=_short(mae_high),
+        in_range=_short(exam.in_range),
         unsure_coverage=_short(exam.unsure.coverage),
         unsure_accuracy=_short(exam.unsure.accuracy),
         recall={name: _short(each.recall) for name, each in exam.per_class.items()},

@@ -9,7 +9,14 @@ import numpy as np
 from msgspec.structs import replace
 
 from stages.common.images import write_png
-from stages.evaluate.calibrate import after_final_fit, effect, fit_sigma, fit_temperature, report
+from stages.evaluate.calibrate import (
+    after_final_fit,
+    effect,
+    fit_sigma,
+    fit_temperature,
+    fit_within,
+    report,
+)
 from stages.evaluate.evaluate import evaluate
 from stages.evaluate.explain import explain
 from stages.evaluate.part import Part
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     import keras
 
 log = logging.getLogger(__name__)
+BEFORE = "fitted on what it answered to val before it was trained on val too"
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,26 @@ def examine(
     parts: list[Part],
     params: Task,
     trials: Trials,
+    val_outputs: Outputs | None,
     columns: dict[str, Values],
     mattes: Path,
 ) -> Examined:
     """Calibrate `model` on val, then measure and explain its answers to each part.
 
-    `parts`: test and wild; and val first, unless the network has trained on it. `columns`: what
-    slices are made of; `mattes`: data/mattes/<task>.
+    `parts`: val, test and wild. If the network has trained on val, its answers to val say nothing,
+    so val is left out; then `val_outputs`, the answers from before, are what it is calibrated on.
+    `columns`: what slices are made of; `mattes`: data/mattes/<task>.
     """
     regression = params.kind == "regression"
     classes = list(params.classes)
+    val = parts[0]
+    if trials.final_fit or val_outputs:
+        parts = parts[1:]
     answered = {part.name: outputs(model, part.pictures, params.kind) for part in parts}
-    val = next((part for part in parts if part.name == "val"), None)
-    calibration = _calibrate(answered.get("val"), val, params, trials)
+    on_val = val_outputs or answered.get("val")
+    calibration = _calibrate(on_val, val, params, trials, before=val_outputs is not None)
     log.info("calibration: %s", calibration)
-    before, after = effect(answered["val"].raw, val.labels, calibration) if val else (None, None)
+    before, after = effect(on_val.raw, val.labels, calibration) if on_val else (None, None)
 
     exams, rows, explained, maps = {}, [], [], {}
     for part in parts:
@@ -103,6 +116,7 @@ def examine(
             unsure_below=params.evaluate.unsure_below,
             values=None if numbers is None else part.values,
             predicted_values=numbers,
+            within=calibration.within,
         )
         right = probabilities.argmax(1) == part.labels
         exam = replace(exam, slices=slices(part.ids, right, part.groups, columns))
@@ -128,15 +142,22 @@ def examine(
 
 
 def _calibrate(
-    answered: Outputs | None, val: Part | None, params: Task, trials: Trials
+    on_val: Outputs | None, val: Part, params: Task, trials: Trials, *, before: bool
 ) -> Calibration:
-    """`answered`: what the network answers to `val`."""
+    """`on_val`: answers to `val` of a network that has not trained on it; None: there are none.
+
+    `before`: the same network has trained on it since.
+    """
     bins = params.bins if params.kind == "regression" else None
-    if val is None or answered is None:
+    if on_val is None:
         return after_final_fit(trials, bins)
     if bins is None:
-        return fit_temperature(answered.raw, val.labels)
-    return fit_sigma(answered.raw, val.values, bins)
+        found, numbers = fit_temperature(on_val.raw, val.labels), on_val.values
+    else:
+        found, numbers = fit_sigma(on_val.raw, val.values, bins), on_val.raw[:, 0]
+    notes = [note for note in (BEFORE if before else None, found.note) if note]
+    within = None if numbers is None else fit_within(numbers, val.values)
+    return replace(found, note="; ".join(notes) or None, within=within)
 
 
 def _log(part: str, exam: Exam) -> None:
@@ -145,9 +166,10 @@ def _log(part: str, exam: Exam) -> None:
         return
     log.info(
         "%s: accuracy %.3f (95 %% interval %.2f to %.2f) on %d pictures, %.3f by always "
-        "answering the most frequent class; balanced accuracy %.3f%s",
+        "answering the most frequent class; balanced accuracy %.3f%s%s",
         part,
         *(exam.accuracy, exam.accuracy_low, exam.accuracy_high, exam.n),
         *(exam.baseline_accuracy, exam.balanced_accuracy),
+        "" if exam.mae is None else f"; off by {exam.mae:.3g} on average",
         f"; {exam.note}" if exam.note else "",
     )

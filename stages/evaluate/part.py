@@ -23,11 +23,10 @@ class Part:
     values: np.ndarray  # (N,) float, the photos' numbers, NaN where unknown
 
 
-def load_parts(at: Folders, *, with_val: bool) -> list[Part]:
-    """Test and wild, after val if the network has not trained on it."""
+def load_parts(at: Folders) -> list[Part]:
+    """Val, test and wild."""
     splits = SPLITS.frame(at.splits)
-    val = [load_part(at, "val", splits)] if with_val else []
-    return [*val, *(load_part(at, part, splits) for part in EXAMS)]
+    return [load_part(at, part, splits) for part in ("val", *EXAMS)]
 
 
 def load_part(at: Folders, name: Literal["val", "test", "wild"], splits: pd.DataFrame) -> Part:

@@ -81,7 +81,8 @@ class Exam(Record, kw_only=True):
     ece: float | None  # expected calibration error
     qwk: float | None = None  # quadratic-weighted kappa, of ordered classes
     group_error: float | None = None  # mean distance in classes, of ordered classes
-    mae: float | None = None  # mean absolute error of a regression, in its unit
+    mae: float | None = None  # mean absolute error of the number, in its unit
+    in_range: float | None = None  # share of the photos whose number lies in the answer's range
     intervals: dict[str, Interval]  # of each metric
     per_class: dict[str, ClassScores]
     confusion: list[list[int]]  # [i][j]: photos of class i called class j
@@ -106,6 +107,7 @@ class CalibrationReport(Record):
     kind: Kind
     temperature: float | None = None
     sigma: float | None = None
+    within: float | None = None  # half the width of the numbers' ranges
     note: str | None = None
     before: CalibrationEffect | None = None
     after: CalibrationEffect | None = None
@@ -167,6 +169,9 @@ class Headline(Record, kw_only=True, omit_defaults=True):
     qwk: float | None = None
     group_error: float | None = None
     mae: float | None = None
+    mae_low: float | None = None
+    mae_high: float | None = None
+    in_range: float | None = None
     unsure_coverage: float | None
     unsure_accuracy: float | None
     recall: dict[str, float | None]  # of each class

@@ -3,7 +3,13 @@ import pytest
 from scipy.special import softmax
 
 from stages.common.errors import UserError
-from stages.evaluate.calibrate import after_final_fit, effect, fit_sigma, fit_temperature
+from stages.evaluate.calibrate import (
+    after_final_fit,
+    effect,
+    fit_sigma,
+    fit_temperature,
+    fit_within,
+)
 from stages.records.trials import Epoch
 from tests.evaluate.searched import attempt, finished
 
@@ -71,3 +77,22 @@ def test_after_a_final_fit_val_is_not_used():
     found = after_final_fit(trials, BINS)
     assert found.sigma == pytest.approx(7 * np.sqrt(np.pi / 2))
     assert "mean absolute error" in found.note
+
+
+def test_80_percent_of_new_photos_lie_within():
+    rng = np.random.default_rng(3)
+
+    def share() -> float:
+        """Of new errors, for a range that is fitted on as few as 19."""
+        errors = rng.standard_t(3, 1019)
+        within = fit_within(errors[:19], np.zeros(19))
+        return float((np.abs(errors[19:]) <= within).mean())
+
+    # Exactly 16 / 20 on average; the standard error of 400 such shares is below 0.005
+    assert np.mean([share() for _ in range(400)]) == pytest.approx(0.8, abs=0.015)
+
+
+@pytest.mark.parametrize("n, found", [(0, None), (3, None), (4, 4), (5, 5), (9, 8), (10, 9)])
+def test_within_is_one_of_the_errors_on_val(n, found):
+    values = np.concatenate([np.arange(1.0, n + 1), [np.nan, np.nan]])
+    assert fit_within(np.zeros(n + 2), values) == found

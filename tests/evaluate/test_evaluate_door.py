@@ -9,9 +9,10 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.evaluate.__main__ import main
+from stages.evaluate.calibrate import fit_temperature
 from stages.records import shards
 from stages.records import trials as records
-from stages.records.trials import Epoch
+from stages.records.trials import Epoch, Outputs
 from tests.evaluate.searched import attempt, finished
 from tests.params_yaml import complete, write_params
 from tests.text_table import read_table
@@ -50,6 +51,13 @@ def a_number_network(keras):
     model = keras.Model(inputs, layer(mean))
     layer.set_weights([np.full((3, 1), 1 / 3), np.array([10.0])])
     return model
+
+
+def classes_and_a_number(keras):
+    """Both of the above in one: a class of four, and a number."""
+    inputs = keras.Input((8, 8, 3))
+    heads = one_colour_network(keras, 4), a_number_network(keras)
+    return keras.Model(inputs, [head(inputs) for head in heads])
 
 
 def ids_of(part, n):
@@ -258,7 +266,10 @@ def test_a_number_and_its_groups(project, keras):
     assert evaluation["calibration"]["sigma"] == pytest.approx(np.sqrt((errors**2).mean()))
     assert evaluation["calibration"]["before"] is None
     assert evaluation["parts"]["test"]["mae"] == pytest.approx(3)
+    assert evaluation["calibration"]["within"] == pytest.approx(5)  # the 5th of 5 errors
+    assert evaluation["parts"]["test"]["in_range"] == 1
     assert evaluation["parts"]["wild"]["mae"] is None  # its number is not known
+    assert evaluation["parts"]["wild"]["in_range"] is None
     assert read_json("reports/age/metrics.json")["test"]["mae"] == pytest.approx(3)
     test = read_table("data/evaluate/age/predictions.csv").query("part == 'test'")
     assert list(test["predicted_value"].astype(float)) == [18, 28, 48, 73]
@@ -266,3 +277,71 @@ def test_a_number_and_its_groups(project, keras):
     assert list(test["predicted"]) == ["minor", "young", "middle", "senior"]
     assert list(test["p_minor"].astype(float) > 0.4) == [True, False, False, False]
     assert "val_mae" in read_table("data/evaluate/age/curves.csv")
+
+
+def test_classes_and_a_number_from_one_network(project, keras):
+    """On val the number is 0 to 11 too high; in test 8 or 9."""
+    levels = {"val": [30, 100, 160, 220] * 3, "test": [40, 110, 150, 210, 45] * 2, "wild": [30]}
+    errors = {"val": range(12), "test": [8] * 8 + [9, 9], "wild": [3]}
+    parts = {part: ([level // 64 for level in each], each) for part, each in levels.items()}
+    values = {
+        id: level + 10 - error
+        for part in levels
+        for id, level, error in zip(ids_of(part, 99), levels[part], errors[part], strict=False)
+    }
+    del values[ids_of("wild", 1)[0]]
+    project("age", parts, values=values)
+    main("age")
+    of_one_output = read_table("data/evaluate/age/explanations/maps.csv")
+    classes_and_a_number(keras).save("data/search/age/model.keras")
+    main("age")
+    evaluation = read_json("data/evaluate/age/evaluation.json")
+    assert evaluation["kind"] == "classification" and evaluation["ordered"]
+    assert evaluation["calibration"]["temperature"] == 1  # no mistakes on val
+    within = 10  # rank ceil(0.8 * 13) of 0, 1, ..., 11
+    assert evaluation["calibration"]["within"] == pytest.approx(within, abs=1e-4)
+    assert read_json("data/evaluate/age/calibration.json")["within"] == pytest.approx(10, abs=1e-4)
+    test, wild = evaluation["parts"]["test"], evaluation["parts"]["wild"]
+    assert test["accuracy"] == 1 and test["qwk"] == 1
+    assert test["mae"] == pytest.approx(8.2, abs=1e-4)
+    low, high = test["intervals"]["mae"]
+    assert 8 <= low < 8.2 < high <= 9
+    assert test["in_range"] == 1 and test["intervals"]["in_range"] == [
+        pytest.approx(0.69, abs=0.01),
+        1,
+    ]
+    assert wild["mae"] is wild["in_range"] is None  # its number is not known
+    found = read_json("reports/age/metrics.json")["test"]
+    assert (found["mae"], found["in_range"]) == (8.2, 1) and found["mae_low"] < 8.2
+    answers = read_table("data/evaluate/age/predictions.csv")
+    of_test = answers[answers["part"] == "test"]
+    said = of_test["predicted_value"].astype(float) - of_test["value"].astype(float)
+    assert said.tolist() == pytest.approx(list(errors["test"]), abs=1e-4)
+    assert answers["predicted_value"].astype(float).iloc[-1] == pytest.approx(40)
+    # An answer rests on what its class rests on.
+    assert read_table("data/evaluate/age/explanations/maps.csv").equals(of_one_output)
+
+
+def test_after_a_final_fit_the_answers_from_before_calibrate(project, keras):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 40)
+    sure = np.eye(4)[np.where(rng.random(40) < 0.7, labels, (labels + 1) % 4)]
+    held_out = Outputs((sure * 0.96 + 0.01).astype(np.float32), np.arange(40, dtype=np.float32))
+    both = [0, 1, 2, 3], [30, 100, 160, 220]
+    project(
+        "age",
+        {"val": (labels, labels * 64), "test": both, "wild": both},
+        model=classes_and_a_number(keras),
+        trials=finished(attempt(0, (EPOCH,)), final_fit=attempt(0, ())),
+        values={id: 0.0 for id in ids_of("val", 40)} | {id: 50.0 for id in ids_of("test", 4)},
+    )
+    records.VAL_OUTPUTS.write(Path("data/search/age"), held_out)
+    main("age")
+    evaluation = read_json("data/evaluate/age/evaluation.json")
+    assert set(evaluation["parts"]) == {"test", "wild"}
+    calibration = evaluation["calibration"]
+    assert calibration["temperature"] == fit_temperature(held_out.raw, labels).temperature > 1.5
+    assert calibration["within"] == 32  # rank ceil(0.8 * 41) of 0, 1, ..., 39
+    assert "before it was trained on val" in calibration["note"]
+    assert calibration["after"]["log_loss"] < calibration["before"]["log_loss"]
+    assert evaluation["parts"]["test"]["in_range"] == 0.25  # 40, 110, 170, 230 for 50
