@@ -1,17 +1,17 @@
 """The source `huggingface`: photos of an image data set on the Hugging Face Hub.
 
-The library `datasets` streams the rows, and reading stops once each class has `limit` photos. Code
-that a data set contains is never run.
+The library `datasets` streams the rows. Without a `seed`, reading stops once each class has `limit`
+photos. Code that a data set contains is never run.
 """
 
 import hashlib
 import logging
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from stages.collect.candidate import Candidate, Context, plain, read
 from stages.collect.columns import VALUE
@@ -32,8 +32,18 @@ class _Image(TypedDict):
     path: str | None
 
 
+class _Chosen(NamedTuple):
+    """A row that is chosen so far. In a heap of them, the first is the next to be given up."""
+
+    order: int  # the larger, the sooner it was chosen
+    number: int  # of the row
+    file: Path | None  # its photo
+    candidate: Candidate
+
+
 def candidates(source: HuggingFace, context: Context) -> list[Candidate]:
-    """The first `limit` photos of each class, in the data set's order.
+    """At most `limit` photos of each class, in the data set's order: the first ones or, with a
+    `seed`, any.
 
     Raises `UserError` if the Hub or the data set does not have what the parameters name.
     """
@@ -50,7 +60,7 @@ def candidates(source: HuggingFace, context: Context) -> list[Candidate]:
         )
     context.downloads.mkdir(parents=True, exist_ok=True)
     try:
-        return list(_rows(source, context, classes))
+        return _rows(source, context, classes)
     except (UserError, MemoryError):
         raise
     except Exception as error:  # errors of the Hub, the network and pyarrow share no other class
@@ -60,14 +70,14 @@ def candidates(source: HuggingFace, context: Context) -> list[Candidate]:
         ) from error
 
 
-def _rows(source: HuggingFace, context: Context, classes: set[str]) -> Iterator[Candidate]:
+def _rows(source: HuggingFace, context: Context, classes: set[str]) -> list[Candidate]:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import datasets
     from huggingface_hub import HfApi
 
     about = HfApi().dataset_info(source.dataset, revision=source.revision)
     card = about.card_data or {}
-    licence = card.get("license_name") or card.get("license") or ""
+    licence = source.licence or card.get("license_name") or card.get("license") or ""
     licence = plain(", ".join(licence) if isinstance(licence, list) else licence)
     rows = datasets.load_dataset(
         source.dataset, source.config, split=source.split, revision=about.sha, streaming=True
@@ -83,36 +93,52 @@ def _rows(source: HuggingFace, context: Context, classes: set[str]) -> Iterator[
     feature = columns[source.label]
     class_name = feature.int2str if isinstance(feature, datasets.ClassLabel) else None
     rows = rows.cast_column(source.image, datasets.Image(decode=False))
-    full: Counter[str] = Counter()
+    chosen: dict[str, list[_Chosen]] = {name: [] for name in classes}  # heaps
     elsewhere = 0
     for number, row in enumerate(progress(rows, desc=source.dataset, total=None, unit="row")):
         value = row[source.label]
         label = _class_of(value, class_name, source)
         if label is None:
             elsewhere += 1
-        elif full[label] < source.limit:
-            full[label] += 1
-            data, reason = _data(source, row[source.image])
-            person = plain(str(row[source.person] or "")) if source.person else ""
-            if _forgotten(person, data, context):
-                data, reason = b"", REASON
-            key = f"{source.dataset}@{about.sha}/{source.config}/{source.split}/{number}"
-            yield Candidate(
-                name=f"{source.dataset}/{source.split}/{number}",
-                label=label,
-                person=person,
-                part="pool",
-                source="huggingface",
-                load=None if reason else partial(read, store(key, data, context.downloads)),
-                licence=licence,
-                page=f"https://huggingface.co/datasets/{source.dataset}",
-                reason=reason,
-                columns={VALUE: str(value)} if source.bins else {},
-            )
-            if all(full[name] >= source.limit for name in classes):
-                break
+            continue
+        order = _order(source.seed, number)
+        if len(chosen[label]) == source.limit and order < chosen[label][0].order:
+            continue
+        data, reason = _data(source, row[source.image])
+        person = plain(str(row[source.person] or "")) if source.person else ""
+        if _forgotten(person, data, context):
+            data, reason = b"", REASON
+        # No other source has the same file, so that it may be deleted below.
+        key = f"{context.key}: {source.dataset}@{about.sha}/{source.config}/{source.split}/{number}"
+        file = None if reason else store(key, data, context.downloads)
+        candidate = Candidate(
+            name=f"{source.dataset}/{source.split}/{number}",
+            label=label,
+            person=person,
+            part="pool",
+            source="huggingface",
+            load=partial(read, file) if file else None,
+            licence=licence,
+            page=f"https://huggingface.co/datasets/{source.dataset}",
+            reason=reason,
+            columns={VALUE: str(value)} if source.bins else {},
+        )
+        heappush(chosen[label], _Chosen(order, number, file, candidate))
+        if len(chosen[label]) > source.limit and (late := heappop(chosen[label]).file):
+            late.unlink()
+        if source.seed is None and all(len(each) == source.limit for each in chosen.values()):
+            break
     if elsewhere:
         log.info("%s: %d rows belong to none of the classes", source.dataset, elsewhere)
+    found = [each for heap in chosen.values() for each in heap]
+    return [each.candidate for each in sorted(found, key=lambda each: each.number)]
+
+
+def _order(seed: int | None, number: int) -> int:
+    """Of all rows of a class, those with the largest numbers are chosen."""
+    if seed is None:
+        return -number  # the first ones
+    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8], "big")
 
 
 def _class_of(

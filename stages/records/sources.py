@@ -191,7 +191,16 @@ class HuggingFace(Section):
         description="For each class its `[first, last]` number in the column `label`. The number "
         "is kept as the photo's `value`.",
     )
-    limit: Positive = Field(description="The first so many photos of each class.")
+    limit: Positive = Field(description="Photos of each class, at most.")
+    seed: int | None = Field(
+        None,
+        description="`null`: the first photos of each class; reading stops once there are enough. "
+        "A number: photos drawn from the whole split, which is then read to its end. Needed where "
+        "a data set is sorted.",
+    )
+    licence: str = Field(
+        "", description="The licence of all photos. Empty: what the data set's card says."
+    )
 
     @model_validator(mode="after")
     def _one_map(self) -> "HuggingFace":

@@ -1,5 +1,4 @@
 import json
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 
@@ -10,81 +9,30 @@ from stages.collect.web.turns import TRIES
 from stages.common.errors import UserError
 from stages.records.manifest import Photo
 from stages.records.sources import Commons
-
-JPEG = {"Content-Type": "image/jpeg"}
-JSON = {"Content-Type": "application/json; charset=utf-8"}
-HTML_AUTHOR = (
-    '<a href="//commons.wikimedia.org/wiki/User:A" title="x">A.&nbsp;&amp; B</a><script>1</script>'
-)
-
-
-class Commons_:
-    """What commons.wikimedia.org answers: batches of `batch` files, their descriptions in an answer
-    of their own, and trouble where `trouble` has some left."""
-
-    def __init__(self, server, jpeg):
-        self.server, self.batch, self.trouble, self.queries = server, 2, [], []
-        self.files = {
-            "Category:Anna": [self.file(n, "CC BY-SA 4.0", server, jpeg) for n in range(5)],
-            "Category:Bella": [self.file(n, "CC BY 2.0", server, jpeg) for n in range(10, 13)],
-            "Category:Mixed": [
-                self.file(20, None, server, jpeg),
-                self.file(21, "CC BY-NC 4.0", server, jpeg),
-                self.file(22, "Public domain", server, jpeg),
-                self.file(23, "CC0", server, jpeg, mime="image/svg+xml"),
-                {"title": "File:Gone.jpg", "missing": True},
-                self.file(0, "CC BY-SA 4.0", server, jpeg),
-            ],
-        }
-        self.files["sorting hat"] = self.files["Category:Bella"]
-        server.routes["/w/api.php"] = self.answer
-        server.routes["/robots.txt"] = (200, {}, b"User-agent: *\nDisallow: /w/\n")
-
-    @staticmethod
-    def file(number, licence, server, jpeg, mime="image/jpeg"):
-        server.routes[f"/thumb/{number}.jpg"] = (200, JPEG, jpeg(number))
-        meta = {
-            "Artist": {"value": HTML_AUTHOR, "source": "commons-desc-page"},
-            "Credit": {"value": '<span lang="en">Own work</span>'},
-        }
-        if licence:
-            meta["LicenseShortName"] = {"value": licence}
-        info = {
-            "url": f"{server.url}/original/{number}.jpg",
-            "thumburl": f"{server.url}/thumb/{number}.jpg",
-            "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{number:02}.jpg",
-            "mime": mime,
-            "extmetadata": meta,
-        }
-        return {"pageid": number, "ns": 6, "title": f"File:{number:02}.jpg", "imageinfo": [info]}
-
-    def answer(self, handler):
-        query = {k: v[0] for k, v in parse_qs(urlparse(handler.path).query).items()}
-        self.queries.append(query)
-        if self.trouble:
-            return self.trouble.pop(0)
-        assert query["formatversion"] == "2" and query["maxlag"] == "5"
-        names = {"categorymembers": "gcmtitle", "search": "gsrsearch"}
-        files = self.files.get(query[names[query["generator"]]], [])
-        start = int(query.get("gcmcontinue", "file|0").partition("|")[2])
-        batch = files[start : start + self.batch]
-        answer = {"batchcomplete": True, "query": {"pages": batch[::-1]}}
-        if not batch:
-            return 200, JSON, b'{"batchcomplete":true}'
-        if "iistart" not in query and len(batch) > 1:  # the last one's description comes later
-            shown = [*batch[:-1], {k: v for k, v in batch[-1].items() if k != "imageinfo"}]
-            token = query.get("gcmcontinue")
-            more = {"iistart": "2020", "continue": "||"} | ({"gcmcontinue": token} if token else {})
-            answer = {"continue": more, "query": {"pages": shown}}
-        elif start + self.batch < len(files):
-            token = f"file|{start + self.batch}"
-            answer["continue"] = {"gcmcontinue": token, "continue": "gcmcontinue||"}
-        return 200, JSON, json.dumps(answer).encode()
+from tests.collect.commons_api import JSON, CommonsApi
 
 
 @pytest.fixture
 def commons(server, jpeg):
-    return Commons_(server, jpeg)
+    api = CommonsApi(server)
+
+    def photo(number, licence, mime="image/jpeg"):
+        return api.file(number, licence, jpeg(number), mime)
+
+    api.files = {
+        "Category:Anna": [photo(n, "CC BY-SA 4.0") for n in range(5)],
+        "Category:Bella": [photo(n, "CC BY 2.0") for n in range(10, 13)],
+        "Category:Mixed": [
+            photo(20, None),
+            photo(21, "CC BY-NC 4.0"),
+            photo(22, "Public domain"),
+            photo(23, "CC0", mime="image/svg+xml"),
+            {"title": "File:Gone.jpg", "missing": True},
+            photo(0, "CC BY-SA 4.0"),
+        ],
+    }
+    api.files["sorting hat"] = api.files["Category:Bella"]
+    return api
 
 
 @pytest.fixture
@@ -135,7 +83,7 @@ def test_only_licences_that_are_allowed_and_every_file_is_accounted_for(ask, com
 
 
 def test_a_file_without_description_has_no_licence(ask, commons):
-    [page] = commons.files["Category:Bare"] = [commons.file(30, None, commons.server, bytes)]
+    [page] = commons.files["Category:Bare"] = [commons.file(30, None, b"")]
     page["imageinfo"][0]["extmetadata"] = []  # MediaWiki's way to write an empty mapping
     [row] = ask({"cool": ["Category:Bare"]})
     assert row.reason == "licence not allowed: not stated"

@@ -3,18 +3,17 @@
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.collect.hub_api import environment, serve_dataset
+
 ROOT = Path(__file__).parents[2]
-SHA, OID = "a" * 40, "b" * 40
 # The endpoint is read when the library is imported, so each question is asked in a new process.
 SCRIPT = """
 import json, sys
@@ -73,42 +72,7 @@ def hub(server, tmp_path):
         "who": datasets.Value("string"),
     }
     data = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
-    data.to_parquet(tmp_path / "t.parquet")
-    files = {
-        "README.md": b"---\nlicense: cc-by-4.0\n---\n# Faces\n",
-        "data/train-00000-of-00001.parquet": (tmp_path / "t.parquet").read_bytes(),
-    }
-    js = {"Content-Type": "application/json"}
-
-    def entry(name):
-        return {"type": "file", "path": name, "size": len(files[name]), "oid": OID}
-
-    def api(handler):
-        path = unquote(handler.path.partition("?")[0])
-        if "/tree/" in path:
-            below = path.split("/tree/")[1].partition("/")[2]
-            entries = [entry(name) for name in files if below and name.startswith(below)]
-            folder = {"type": "directory", "path": "data", "oid": "c" * 40}
-            return 200, js, json.dumps(entries or [entry("README.md"), folder]).encode()
-        about = {"_id": "x", "id": "me/faces", "sha": SHA, "private": False, "gated": False}
-        about |= {"tags": [], "cardData": {"license": "cc-by-4.0"}, "downloads": 1, "likes": 0}
-        about["siblings"] = [{"rfilename": name} for name in files]
-        return 200, js, json.dumps(about).encode()
-
-    def resolve(handler):
-        data = files[handler.path.split("/resolve/")[1].partition("/")[2]]
-        headers = {"ETag": f'"{OID}"', "X-Repo-Commit": SHA, "Accept-Ranges": "bytes"}
-        if wanted := re.match(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")):
-            first, last = int(wanted[1]), min(int(wanted[2] or len(data)), len(data) - 1)
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-            return 206, headers, data[first : last + 1]
-        return 200, headers, data
-
-    base = "/api/datasets/me/faces"
-    for path in (base, f"{base}/revision/main", f"{base}/revision/{SHA}"):
-        server.routes[path] = api
-    server.routes |= {f"{base}/tree/{SHA}": api, f"{base}/tree/{SHA}/data": api}
-    server.routes |= {f"/datasets/me/faces/resolve/{SHA}/{name}": resolve for name in files}
+    serve_dataset(server, "me/faces", data, {"license": "cc-by-4.0"}, tmp_path)
     return server
 
 
@@ -129,9 +93,7 @@ def ask(hub, tmp_path, tombstones):
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                "HF_ENDPOINT": hub.url,
-                "HF_HOME": str(tmp_path / "hf"),
-                "HF_TOKEN": "",
+                **environment(hub, tmp_path / "hf"),
             },
             capture_output=True,
             text=True,
@@ -184,3 +146,15 @@ def test_photos_of_the_hub(ask, hub):
     assert "cannot read 'me/faces' (test, main)" in no_split
     assert "cannot read 'me/nothing' (train, main)" in no_set
     assert not [path for path in hub.asked if "agent" in path or "telemetry" in path]
+
+
+def test_a_seed_draws_from_the_whole_split_and_keeps_no_other_file(ask, tmp_path):
+    bins = {"cool": [0, 50], "warm": [60, 120]}
+    two = {"bins": bins, "limit": 2, "licence": "research only"}
+    first, drawn, same, other = ask(two, *(two | {"seed": n} for n in (3, 3, 4)))
+    assert [row["columns"]["value"] for row in first] == ["0", "10", "60", "70"]
+    assert sorted(row["label"] for row in drawn) == ["cool", "cool", "warm", "warm"]
+    assert drawn == same and drawn != other and drawn != first
+    assert {row["licence"] for row in drawn} == {"research only"}
+    photos = {row["id"] for rows in (first, drawn, other) for row in rows if "id" in row}
+    assert len(list((tmp_path / "downloads").iterdir())) <= len(photos)
