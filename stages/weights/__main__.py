@@ -18,12 +18,11 @@ def main(task: str) -> None:
     params = read(task)
     weights, onnx = params.weights, params.matte.onnx
     places = Places(weights.local, Path(pooch.os_cache("face-automl")), weights.download)
-    imagenet = wanted(params.search, params.baseline.networks)
     with new_folder(Folders(task).weights) as folder:
         found = Weights(
             detector=detector(params.extract.detector, places, folder),
             segmenter=segmenter(params.matte.session, places, folder, onnx.file if onnx else None),
-            pretrained=pretrained(imagenet, places, folder),
+            pretrained=pretrained(wanted(params), places, folder),
         )
         WEIGHTS.write(folder, found)
 

@@ -58,13 +58,13 @@ def _yunet(places: Places) -> Found:
     for edition in YUNET:
         if path := find_local(edition, places):
             return path, "local folder"
-    try:
-        return find(YUNET[0], places)
-    except Unavailable as first:
+    reasons = []
+    for edition in YUNET:
         try:
-            return find(YUNET[1], places)
-        except Unavailable:
-            raise first from None
+            return find(edition, places)
+        except Unavailable as why:
+            reasons.append(why)
+    raise reasons[0]
 
 
 def _best_segmenter(places: Places, folder: Path) -> Weight:

@@ -1,7 +1,8 @@
-"""One file of weights: from the user's folder, the cache, or the network; never unchecked."""
+"""One file of weights, always checked: from the user's folder, a package, cache or network."""
 
 import shutil
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,9 +12,9 @@ import requests
 from stages.common.errors import UserError
 from stages.common.files import sha256
 from stages.records.weights import Weight
-from stages.weights.known import Published
+from stages.weights.known import CARRIER, Published
 
-# A file, and where it came from: "local folder" or "download"
+# A file, and where it came from: see `Weight.source`
 Found = tuple[Path, str]
 
 
@@ -23,7 +24,7 @@ class Unavailable(Exception):
 
 @dataclass
 class Places:
-    """Where weights are looked for, in this order: `local`, `cache`, the network."""
+    """Where weights are looked for: `local`, the carrier (see `CARRIER`), `cache`, the network."""
 
     local: Path | None
     cache: Path
@@ -64,6 +65,8 @@ def find(wanted: Published, places: Places) -> Found:
     """
     if path := find_local(wanted, places):
         return path, "local folder"
+    if path := _in_carrier(wanted):
+        return path, f"{CARRIER} wheel"
     cached = places.cache / wanted.file
     if cached.is_file() and _hash(cached, wanted) == wanted.hash:
         return cached, "download"
@@ -86,6 +89,19 @@ def find(wanted: Published, places: Places) -> Found:
         kind = wanted.hash.partition(":")[0]
         raise Unavailable(f"{url} gave a file of another {kind} than the pinned one") from error
     return Path(path), "download"
+
+
+def _in_carrier(wanted: Published) -> Path | None:
+    """The file in the installed package `CARRIER`; None without it, or if its content is another.
+
+    Nothing of the package is imported.
+    """
+    try:
+        listed = metadata.files(CARRIER) or []
+    except metadata.PackageNotFoundError:
+        return None
+    paths = [Path(str(entry.locate())) for entry in listed if entry.name == wanted.file]
+    return next((p for p in paths if p.is_file() and _hash(p, wanted) == wanted.hash), None)
 
 
 def keep(name: str, found: Found, folder: Path, note: str | None = None) -> Weight:

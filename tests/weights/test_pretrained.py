@@ -1,30 +1,28 @@
 """ImageNet weights: which a task asks for, where they come from, and what a missing one says."""
 
 import hashlib
-from pathlib import Path
 
 import pytest
-import yaml
 
 from stages.common.errors import UserError
 from stages.common.files import sha256
-from stages.records.params import Network, Search
+from stages.records.params import Task
 from stages.weights import pretrained as module
 from stages.weights.known import PRETRAINED
 from stages.weights.pretrained import LARGE, pretrained, wanted
+from tests.params_yaml import complete
 from tests.weights.conftest import files, places, published
 
-REPO = Path(__file__).parents[2]
 CONTENT = b"pretend to be a network"
 
 
-def search(**own):
-    params = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))
-    return Search.model_validate(params["defaults"]["search"] | own)
-
-
-def network(name):
-    return Network(name=name, epochs=1, batch_size=1, samples_per_epoch=None)
+def task(*networks, **search):
+    params = complete()
+    own = params["tasks"]["harry"] | {"weights": params["weights"]}
+    own["search"] |= search
+    budget = {"epochs": 1, "batch_size": 1, "samples_per_epoch": None}
+    own["baseline"]["networks"] = [budget | {"name": name} for name in networks]
+    return Task.model_validate(own)
 
 
 @pytest.fixture
@@ -44,26 +42,27 @@ def local(tmp_path, *names, content=CONTENT):
 @pytest.mark.parametrize(
     ("own", "names"),
     [
-        ({"pretrained": False, "blocks": "auto"}, {}),
+        ({"pretrained": False, "blocks": "auto"}, {"face": True}),
         ({"pretrained": False, "blocks": ["resnet"]}, {}),
         ({"pretrained": True, "blocks": ["vanilla", "residual"]}, {}),
         ({"pretrained": True, "blocks": ["vanilla", "resnet"]}, {"resnet": True}),
         (
             {"pretrained": True, "blocks": "auto"},
-            {"squeezenet": True, "efficient": False, "resnet": False, "xception": False},
+            {"squeezenet": True, "efficient": False, "resnet": False, "xception": False}
+            | {"face": True},
         ),
     ],
 )
 def test_what_a_search_asks_for(own, names):
-    assert wanted(search(**own), []) == names
+    assert wanted(task(**own)) == names
 
 
 def test_vgg_networks_ask_for_vgg16():
-    from_scratch = search(pretrained=False)
-    assert wanted(from_scratch, [network("age_cnn"), network("idol_dnn")]) == {}
-    assert wanted(from_scratch, [network("age_vgg16")]) == {"vgg16": True}
-    both = search(pretrained=True, blocks=["squeezenet"])
-    assert wanted(both, [network("tone_vgg")]) == {"squeezenet": True, "vgg16": True}
+    scratch = {"pretrained": False, "blocks": ["vanilla"]}
+    assert wanted(task("age_cnn", "idol_dnn", **scratch)) == {}
+    assert wanted(task("age_vgg16", **scratch)) == {"vgg16": True}
+    both = task("tone_vgg", pretrained=True, blocks=["squeezenet"])
+    assert wanted(both) == {"squeezenet": True, "vgg16": True}
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
