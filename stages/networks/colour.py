@@ -1,0 +1,46 @@
+"""How light, how red and how yellow a face is, as fixed layers: CIE Lab of the sRGB pixels."""
+
+from typing import Any
+
+import numpy as np
+from keras import layers, ops
+
+from stages.networks.middle import middle
+
+PERCENTILES = (10, 25, 50, 75, 90)
+# IEC 61966-2-1: linear R, G, B -> X, Y, Z, divided by the white D65
+XYZ = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ],
+    np.float32,
+)
+TO_XYZ = (XYZ / XYZ.sum(axis=1, keepdims=True)).T
+
+
+def lab(pixels: Any) -> Any:
+    """Pixels 0 to 255, (N, H, W, 1 or 3), to (N, 21).
+
+    Means of L, a and b; their deviations; their 10th percentiles, and so on to the 90th.
+    """
+    face = middle(pixels)
+    _, height, width, channels = face.shape
+    if channels == 1:
+        face = layers.Concatenate()([face] * 3)
+    values = layers.Reshape((height * width, 3))(_lab(face / 255))
+    spread = ops.quantile(values, [share / 100 for share in PERCENTILES], axis=1)
+    spread = layers.Reshape((3 * len(PERCENTILES),))(ops.transpose(spread, (1, 0, 2)))
+    means, deviations = ops.mean(values, axis=1), ops.std(values, axis=1)
+    return layers.Concatenate()([means, deviations, spread])
+
+
+def _lab(rgb: Any) -> Any:
+    """RGB 0 to 1, (..., 3), to L 0 to 100 and a, b about -128 to 127."""
+    light = ops.where(rgb <= 0.04045, rgb / 12.92, ops.power((rgb + 0.055) / 1.055, 2.4))
+    xyz = ops.matmul(light, TO_XYZ)
+    root = ops.power(ops.maximum(xyz, 0.008856), 1 / 3)
+    root = ops.where(xyz > 0.008856, root, 7.787 * xyz + 16 / 116)
+    x, y, z = ops.split(root, 3, axis=-1)
+    return layers.Concatenate()([116 * y - 16, 500 * (x - y), 200 * (y - z)])
