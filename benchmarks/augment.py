@@ -183,7 +183,7 @@ def stage(images: Path, photos: int, params: "Augment", out: Path, workers: int)
 
     parts: dict[Part, range] = {"train": range(photos), "val": range(1), "test": range(1, 2)}
     rows = [
-        Assignment(f"{number:016x}", "face", "", "", part)
+        Assignment(f"{number:016x}", "face", "", "", "", part)
         for part, numbers in parts.items()
         for number in numbers
     ]

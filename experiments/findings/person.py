@@ -42,20 +42,17 @@ def person(photos: Photos) -> Outcome:
 def deal(photos: Photos, by: str, seed: int) -> dict[str, str]:
     """id -> part, of all photos but the wild ones, as the stage `split` deals them out.
 
-    "by photo" hides the persons from it; duplicates stay together.
+    Duplicates stay together in any case.
     """
     pool = pd.DataFrame(to_builtins(photos.of("train", "val", "test"))).assign(part="pool")
-    if by == "by photo":
-        pool = pool.assign(person="")
     pairs = [(pair.a, pair.b) for pair in photos.duplicates]
-    own = photos.params.split
+    together = "person" if by == "by person" else "shot"
+    own = photos.params.split.model_copy(update={"keep_together": together, "seed": seed})
     dealt = split(
         pool,
         pd.DataFrame(pairs, columns=["a", "b"]),
         photos.classes,
-        val=own.val,
-        test=own.test,
-        seed=seed,
+        own,
         key=f"tasks.{photos.task}.split",
     )
     return dict(zip(dealt["id"], dealt["part"], strict=True))

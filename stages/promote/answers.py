@@ -13,6 +13,7 @@ from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
 from stages.records.promotion import Figures, Seen
 from stages.records.shards import Shards
+from stages.records.splits import Together, kept_together
 from stages.records.trials import CLASSES, MODEL
 from stages.records.weights import WEIGHTS
 
@@ -87,17 +88,20 @@ def of_champion(
     )
 
 
-def unseen(answers: Answers, splits: pd.DataFrame, seen: pd.DataFrame) -> np.ndarray:
-    """bool (N,): photos of which the champion knows neither the photo nor the person.
+def unseen(
+    answers: Answers, splits: pd.DataFrame, seen: pd.DataFrame, together: Together
+) -> np.ndarray:
+    """bool (N,): photos that the champion does not know; nor the person if `together` is "person".
 
-    `splits`: id, person, group of the present photos; `seen`: id, person of those that the
-    champion has trained on. A photo in one group with a known photo is known.
+    `splits`: id, person, group, shot of the present photos; `seen`: id, person of those that the
+    champion has trained on. What is kept together with a known photo is known.
     """
-    ids = pd.Series(answers.ids)
-    person = ids.map(splits.set_index("id")["person"])
-    group = pd.Series(answers.groups)
-    known = ids.isin(seen["id"]) | (person.ne("") & person.isin(seen["person"]))
-    return ~group.isin(group[known]).to_numpy()
+    own = splits.set_index("id").loc[answers.ids].reset_index()
+    known = own["id"].isin(seen["id"])
+    if together == "person":
+        known = known | (own["person"].ne("") & own["person"].isin(seen["person"]))
+    unit = own[kept_together(together)]
+    return ~unit.isin(unit[known]).to_numpy()
 
 
 def seen_in_training(splits: pd.DataFrame) -> list[Seen]:

@@ -19,7 +19,7 @@ from stages.records.params import Task
 from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
 from stages.records.promotion import SEEN, Decision, Event, Standing
 from stages.records.shards import Shards
-from stages.records.splits import EXAMS
+from stages.records.splits import EXAMS, Together
 from stages.records.trials import CLASSES, MODEL, TRIALS
 
 
@@ -43,7 +43,8 @@ def examine(
     reigns = champion is not None and sha256(champion / MODEL) == network
     other, why_not = None, "there was no champion yet"
     if champion and not reigns:
-        other, why_not = _present(champion, candidate, splits, groups, at)
+        together = params.split.keep_together
+        other, why_not = _present(champion, candidate, splits, together, at)
     decision = decide(
         params.promote,
         {part: exam[part] for part in EXAMS},
@@ -67,16 +68,17 @@ def examine(
 
 
 def _present(
-    champion: Path, candidate: Path, splits: pd.DataFrame, groups: pd.Series, at: Folders
+    champion: Path, candidate: Path, splits: pd.DataFrame, together: Together, at: Folders
 ) -> tuple[ByPart | None, str]:
     """The champion's answers to the present photos that it has not trained on; or why not."""
     if _classes(champion) != _classes(candidate):
         return None, "the champion knows other classes, so the two cannot be compared"
     seen, files = SEEN.frame(champion), photos(at.raw)
+    groups = splits.set_index("id")["group"]
     exam = {}
     for part in EXAMS:
         answers = of_champion(champion, candidate, Shards(at.shards / part), files, groups)
-        exam[part] = answers.where(unseen(answers, splits, seen))
+        exam[part] = answers.where(unseen(answers, splits, seen, together))
     if not len(exam["test"]):
         return None, "the champion has trained on every photo of the present test part"
     return exam, ""

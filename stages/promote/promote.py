@@ -23,7 +23,8 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     candidate = out / "candidate"
     build(candidate, at, params, splits)
     decision, standings = examine(at, params, candidate, champion, splits, history)
-    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits)
+    together = params.split.keep_together
+    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits, together)
     (candidate / CARD).write_text(card, encoding="utf-8")
     network = sha256(candidate / MODEL)
     if champion and sha256(champion / MODEL) == network:

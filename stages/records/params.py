@@ -16,6 +16,7 @@ from stages.common.errors import UserError
 from stages.records.flags import CutoutFlag, FaceFlag
 from stages.records.section import Positive, Section, Share
 from stages.records.sources import Source
+from stages.records.splits import Together
 
 PARTS = ("train", "val", "test", "wild")
 FOLDER = Path("data/params")
@@ -153,7 +154,7 @@ class Matte(Section):
 
 
 class Split(Section):
-    """The parts that the photos are dealt into, by person and by near-duplicates."""
+    """The parts that the photos are dealt into: train, val and test."""
 
     val: float = Field(
         gt=0, lt=1, description="Share of each class's photos that the search is judged by."
@@ -162,6 +163,11 @@ class Split(Section):
         gt=0,
         lt=1,
         description="Share of each class's photos for the exam. `val + test` stays below 0.9.",
+    )
+    keep_together: Together = Field(
+        description="What is never in two parts. `person`: all photos of a person, so that the "
+        "exam is people never seen. `shot`: near-duplicates only, so that the exam is other photos "
+        "of people that the network may know."
     )
     duplicate_similarity: float = Field(
         ge=0.5,

@@ -1,5 +1,6 @@
 """data/splits/<task>: which part each photo is in, and which photos are one shot."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from stages.records.record import Record
@@ -8,15 +9,22 @@ from stages.records.table_file import TableFile
 Part = Literal["train", "val", "test", "wild"]
 PARTS: tuple[Part, ...] = get_args(Part)
 EXAMS = ("test", "wild")  # parts that nothing learns from
+Together = Literal["person", "shot"]  # what is never in two parts, see `split.keep_together`
 
 
 class Assignment(Record):
-    """A photo in its part. Photos of one group are all in one part."""
+    """A photo in its part.
+
+    Photos of one shot are all in one part, and photos of one group too, unless
+    `split.keep_together` is `shot`. Photos of one group are answered alike, so statistics count
+    groups, whatever was kept together.
+    """
 
     id: str
     label: str
     person: str  # "" where unknown
     group: str  # a person, or the copies of one shot: the smallest id among them
+    shot: str  # its near-duplicates: the smallest id among them
     part: Part
     value: float | None = None  # the photo's number, such as an exact age
 
@@ -36,6 +44,27 @@ class Duplicate(Record):
     view: Literal["photo", "face"]  # "face": only the face crops agree
     mirrored: bool
     similarity: float  # up to 1
+
+
+Shows = Literal[
+    "people never seen",
+    "photos kept out of training; who is on them is not known",
+    "other photos of people it may know",
+]
+
+
+def exam_shows(persons: Iterable[str], together: Together) -> Shows:
+    """What an exam on test is about. `persons`: of the test photos, "" where unknown."""
+    if together == "shot":
+        return "other photos of people it may know"
+    if all(persons):
+        return "people never seen"
+    return "photos kept out of training; who is on them is not known"
+
+
+def kept_together(together: Together) -> Literal["group", "shot"]:
+    """The column of splits.csv whose photos are all in one part."""
+    return "group" if together == "person" else "shot"
 
 
 SPLITS = TableFile("splits.csv", Assignment)

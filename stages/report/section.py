@@ -15,7 +15,7 @@ from stages.records.folders import Folders, photos, picture
 from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
 from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, Event
 from stages.records.shards import Shards
-from stages.records.splits import EXAMS
+from stages.records.splits import EXAMS, Shows, Together, exam_shows
 from stages.records.trials import TRIALS, Kind, Trials
 from stages.records.weights import WEIGHTS, Weights
 from stages.report.answers import Answers, answers
@@ -108,6 +108,8 @@ class Chapter:
     classes: dict[str, Class]
     exams: dict[str, Exam]
     headlines: dict[str, Headline | None]
+    shows: Shows  # of the photos of test
+    together: Together
     verdict: list[str]
     promotion: Decision
     gates: list[JudgedGate]
@@ -147,8 +149,12 @@ def overview(chapter: Chapter) -> str:
     return render("overview.html", vars(chapter))
 
 
-def read_chapter(at: Folders, title: str, titles: Mapping[str, str]) -> Chapter:
+def read_chapter(
+    at: Folders, title: str, titles: Mapping[str, str], together: Together = "person"
+) -> Chapter:
     """The chapter of a task; `titles`: class -> its name for people.
+
+    `together`: what the split kept in one part.
 
     Raises `UserError` for a file that is missing or not as the stages write it.
     """
@@ -164,6 +170,7 @@ def read_chapter(at: Folders, title: str, titles: Mapping[str, str]) -> Chapter:
     aside = set_aside(tables)
     train = Shards(at.shards / "train")
     index = train.index()
+    shows = exam_shows((row.person for row in tables.splits if row.part == "test"), together)
     return Chapter(
         task=at.task,
         title=title,
@@ -171,10 +178,13 @@ def read_chapter(at: Folders, title: str, titles: Mapping[str, str]) -> Chapter:
         classes=classes,
         exams=exams,
         headlines={part: headline(each) for part, each in results.items()},
+        shows=shows,
+        together=together,
         verdict=verdict(
             results["test"],
             results["wild"],
-            people=all(row.person for row in tables.splits if row.part == "test"),
+            shows=shows,
+            task=at.task,
             promotion=promotion,
             champion=(at.promote / "champion").is_dir(),
             systems=compared,

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from stages.records.findings import COMMAND
 from stages.records.promotion import Decision
+from stages.records.splits import Shows
 from stages.report.promotion import SIMPLE, System
 from stages.report.render import percent, points, signed
 from stages.report.result import Result
@@ -12,17 +14,17 @@ def verdict(
     test: Result,
     wild: Result,
     *,
-    people: bool = True,
+    shows: Shows = "people never seen",
+    task: str = "",
     promotion: Decision | None = None,
     champion: bool = False,
     systems: Sequence[System] = (),
 ) -> list[str]:
     """Judge both exams against chance, against each other, and against simpler `systems`.
 
-    `people`: it is known who is on the test photos, so that nobody on them was in training.
-    `champion`: there is one, whatever became of this network.
+    `shows`: what the test photos are. `champion`: there is one, whatever became of this network.
     """
-    sentences = [_against_chance("test", test), *_new_faces(test, people)]
+    sentences = [_against_chance("test", test), *_new_faces(test, shows, task)]
     if wild.first:
         sentences += [_against_chance("wild", wild), *_carries_over(test, wild)]
     else:
@@ -47,10 +49,16 @@ def _against_chance(part: str, result: Result) -> str:
     }[first.level]
 
 
-def _new_faces(test: Result, people: bool) -> list[str]:
+def _new_faces(test: Result, shows: Shows, task: str) -> list[str]:
     if test.first is None:
         return []
-    if not people:
+    if shows == "other photos of people it may know":
+        return [
+            "The test photos are other photos of people that it may know from training, since that "
+            "is the question (split.keep_together is shot). What is left with new people, "
+            f"`{COMMAND} person {task}` measures, side by side with known people."
+        ]
+    if shows != "people never seen":
         return [
             "Who is on the test photos is not known: people of the training photos may be among "
             "them, and the number too high."

@@ -14,15 +14,14 @@ def main(task: str) -> None:
     from stages.split.split import refuse_leaks, split, summary
 
     params, at = read(task), Folders(task)
-    shares, classes = params.split, list(params.classes)
+    wanted, classes = params.split, list(params.classes)
     kept = [cutout.id for cutout in MATTES.read(at.mattes) if cutout.kept]
     manifest = MANIFEST.frame(at.raw)
     manifest = manifest[manifest.id.isin(kept)]
-    least, scratch = shares.duplicate_similarity, at.cache("thumbnails")
+    least, scratch = wanted.duplicate_similarity, at.cache("thumbnails")
     duplicates = find_duplicates(kept, photos(at.raw), photos(at.faces), least, scratch=scratch)
-    deal = {"val": shares.val, "test": shares.test, "seed": shares.seed}
-    table = split(manifest, duplicates, classes, **deal, key=f"tasks.{task}.split")
-    refuse_leaks(table, duplicates)
+    table = split(manifest, duplicates, classes, wanted, key=f"tasks.{task}.split")
+    refuse_leaks(table, duplicates, wanted.keep_together)
     used = table.part != ""
     with new_folder(at.splits) as out:
         SPLITS.write_frame(out, table.loc[used, SPLITS.columns])

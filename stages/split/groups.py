@@ -1,4 +1,4 @@
-"""Which photos belong together: photos of one person, and duplicates."""
+"""Which photos belong together: duplicates, and photos of one person."""
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,17 @@ def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     return table.id.groupby(component).transform("min")
 
 
+def shots(ids: pd.Series, pairs: pd.DataFrame) -> pd.Series:
+    """For each of `ids`, the smallest id of its shot: its duplicates (`pairs`), and theirs."""
+    return groups(pd.DataFrame({"id": ids, "person": ""}), pairs)
+
+
 def conflicts(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """For each row, the ids of its duplicates under another label, joined by ", "; "" if none.
 
     Duplicates of duplicates count, as they are the same picture.
     """
-    cluster = groups(table.assign(person=""), pairs)
+    cluster = shots(table.id, pairs)
     several = table.label.groupby(cluster).transform("nunique") > 1
     found = {}
     for _, rows in table[several].groupby(cluster):

@@ -1,12 +1,17 @@
-"""Photos -> train, val, test and wild; no person and no duplicate is in two of them."""
+"""Photos -> train, val, test and wild; no duplicate is in two of them, and no person if asked."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.split.groups import conflicts, groups
+from stages.records.splits import Together, kept_together
+from stages.split.groups import conflicts, groups, shots
+
+if TYPE_CHECKING:
+    from stages.records.params import Split
 
 PARTS = ("train", "val", "test")
 
@@ -17,38 +22,39 @@ def split(
     table: pd.DataFrame,
     duplicates: pd.DataFrame,
     classes: list[str],
+    params: "Split",
     *,
-    val: float,
-    test: float,
-    seed: int,
     key: str = "split",
 ) -> pd.DataFrame:
     """Deal the photos out in whole groups: all photos of a person, all copies of a shot.
 
+    If `params.keep_together` is "shot", only the copies of a shot stay together.
+
     `table`: a row for each photo, in any order: id, label, person ("" if unknown), part ("pool" or
-    "wild"). `duplicates`: columns a and b, ids. `val`, `test`: shares of each class's pool photos.
-    `key`: where the parameters are, for messages.
-    Returns the rows sorted by id, with `group` (its smallest id) and `part`: train, val or test
-    for the pool; wild stays wild. A photo that is set aside has the part "" and a `reason`: either
-    a duplicate has another label, so that one of both is wrong; or it is a wild photo whose group
-    is in the pool too, so that the network could know its answer.
+    "wild"). `duplicates`: columns a and b, ids. `key`: where `params` are, for messages.
+    Returns the rows sorted by id, with `group` and `shot` (the smallest id in it) and `part`:
+    train, val or test for the pool; wild stays wild. A photo that is set aside has the part "" and
+    a `reason`: either a duplicate has another label, so that one of both is wrong; or it is a wild
+    photo, and what is to be kept together with it is in the pool, so that the network could know
+    its answer.
     Every class is in every part. Raises `UserError` for a class with too few groups for that.
     """
     table = table.sort_values("id", ignore_index=True)
     others = conflicts(table, duplicates)
     conflict = others != ""
-    table["group"] = table.id
+    table["group"] = table["shot"] = table.id
     table.loc[~conflict, "group"] = groups(table[~conflict], duplicates)
+    table.loc[~conflict, "shot"] = shots(table.id[~conflict], duplicates)
+    unit = table[kept_together(params.keep_together)]
     table["reason"] = ("same picture under another label: " + others).where(conflict, "")
     table.loc[conflict, "part"] = ""
     pool = table.part == "pool"
-    known = (table.part == "wild") & table.group.isin(table.group[pool])
+    known = (table.part == "wild") & unit.isin(unit[pool])
     table.loc[known, "part"] = ""
-    table.loc[known, "reason"] = "its person or a duplicate is in the pool: " + table.group
+    who = "a duplicate" if params.keep_together == "shot" else "its person or a duplicate"
+    table.loc[known, "reason"] = f"{who} is in the pool: " + unit
 
-    counts = pd.crosstab(table.group[pool], table.label[pool]).reindex(
-        columns=classes, fill_value=0
-    )
+    counts = pd.crosstab(unit[pool], table.label[pool]).reindex(columns=classes, fill_value=0)
     for name in classes:
         if (found := (counts[name] > 0).sum()) < len(PARTS):
             raise UserError(
@@ -56,9 +62,10 @@ def split(
                 f"person, or duplicates; {(conflict & (table.label == name)).sum()} photos have "
                 f"another label too), and needs {len(PARTS)} for {', '.join(PARTS)}: add photos of "
                 "other people, take `person` out of collect.sources if file names do not tell "
-                "persons, or raise split.duplicate_similarity"
+                "persons, set split.keep_together to shot, or raise split.duplicate_similarity"
             )
-    part = deal(counts.to_numpy(), np.array([1 - val - test, val, test]), seed)
+    shares = np.array([1 - params.val - params.test, params.val, params.test])
+    part = deal(counts.to_numpy(), shares, params.seed)
     sizes = [np.bincount(part[counts[name] > 0], minlength=len(PARTS)) for name in classes]
     for name, size in zip(classes, sizes, strict=True):
         if 0 in size:
@@ -68,7 +75,7 @@ def split(
                 "photos of one person are in several classes"
             )
     part = pd.Series(np.array(PARTS)[part], counts.index)
-    table.loc[pool, "part"] = table.group[pool].map(part)
+    table.loc[pool, "part"] = unit[pool].map(part)
     return table
 
 
@@ -109,14 +116,19 @@ def _cost(filled: np.ndarray, group: np.ndarray, target: np.ndarray) -> np.ndarr
     return ((2 * (filled - target) * group + group**2) / target).sum(1)
 
 
-def leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of photos in two parts that share a person or are duplicates: a, b (ids), why.
+def leaks(
+    table: pd.DataFrame, duplicates: pd.DataFrame, together: Together = "person"
+) -> pd.DataFrame:
+    """Pairs of photos in two parts that are duplicates or share a person: a, b (ids), why.
+
+    With `together` "shot" a person may be in several parts.
 
     `table`: id, person, part; a row whose part is "" is in no part. This looks at the parts only,
     not at how they were made.
     """
     table = table[table.part != ""]
-    firsts = table[table.person != ""].drop_duplicates(["person", "part"])
+    named = table[table.person != ""] if together == "person" else table[:0]
+    firsts = named.drop_duplicates(["person", "part"])
     firsts = firsts.sort_values("person", kind="stable")
     again = firsts.person == firsts.person.shift()
     same = pd.DataFrame({"a": firsts.id.shift()[again], "b": firsts.id[again], "why": "one person"})
@@ -126,9 +138,11 @@ def leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
     return found[a.notna() & b.notna() & (a != b)].reset_index(drop=True)
 
 
-def refuse_leaks(table: pd.DataFrame, duplicates: pd.DataFrame) -> None:
+def refuse_leaks(
+    table: pd.DataFrame, duplicates: pd.DataFrame, together: Together = "person"
+) -> None:
     """Called before anything is written. Raises AssertionError: a leak is a bug of this room."""
-    if len(found := leaks(table, duplicates)):
+    if len(found := leaks(table, duplicates, together)):
         raise AssertionError(f"{len(found)} leaks between the parts, first:\n{found.head()}")
 
 

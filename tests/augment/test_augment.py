@@ -51,7 +51,7 @@ def photos(tmp_path):
     ids = [f"{7 * n + 1:016x}" for n in range(20)]
     parts = ["train"] * 10 + ["val"] * 4 + ["test"] * 4 + ["wild"] * 2
     splits = [
-        Assignment(id, ["young", "old"][n % 2], "", id, part)
+        Assignment(id, ["young", "old"][n % 2], "", id, id, part)
         for n, (id, part) in enumerate(zip(ids, parts, strict=True))
     ]
     mattes = tmp_path / "mattes"

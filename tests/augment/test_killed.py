@@ -35,7 +35,7 @@ def project(tmp_path):
         for number, part in enumerate(["train"] * 320 + ["val"] * 3 + ["test"] * 3)
     ]
     at = Folders(TASK, tmp_path)
-    SPLITS.write(at.splits, [Assignment(id, label, "", id, part) for id, label, part in rows])
+    SPLITS.write(at.splits, [Assignment(id, label, "", id, id, part) for id, label, part in rows])
     pictures(at.mattes).mkdir(parents=True)
     for number, (id, *_) in enumerate(rows):
         write_png(picture(at.mattes, id), cutout(number))

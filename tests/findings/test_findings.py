@@ -59,7 +59,7 @@ def drawn(tmp_path, *, tied: bool = True, persons: int = 20, wild: bool = False)
             file = folders.picture(tmp_path, id)
             file.parent.mkdir(exist_ok=True)
             write_png(file, np.dstack([picture, inside]))
-            rows.append(Assignment(id, label, f"p{who}", f"{2 * who + 1:016x}", part))
+            rows.append(Assignment(id, label, f"p{who}", f"{2 * who + 1:016x}", id, part))
     task = load(REPO / "params.yaml").task("tone")
     mild = dict(copies=20, size=16, rotation=10, shift=0.05, shear=0, zoom=0.05)
     mild |= {"background": "keep" if not tied else (127, 127, 127)}

@@ -147,6 +147,16 @@ def test_photos_the_champion_has_trained_on_do_not_count(project):
     assert promotion()["candidate"]["test"]["n"] == len(test) - known
     assert promotion()["champion"]["test"]["n"] == len(test) - known
 
+    # Where the exam is other photos of known people, photos count that it has not trained on.
+    edit_params(lambda task: task["split"].update(keep_together="shot"))
+    write_network(0.1, "4")
+    seen = test[["id", "person"]].iloc[:1]
+    seen.to_csv(FOLDER / "champion/seen.csv", index=False)
+    write_network(0.9, "6")
+    main(TASK)
+    assert promotion()["champion"]["test"]["n"] == len(test) - 1
+    edit_params(lambda task: task["split"].update(keep_together="person"))
+
     splits[["id", "person"]].to_csv(FOLDER / "champion/seen.csv", index=False)
     write_network(0.9, "5")
     main(TASK)

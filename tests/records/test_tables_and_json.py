@@ -71,8 +71,8 @@ def test_columns_that_differ_from_table_to_table_come_back(tmp_path):
 
 def test_a_frame_has_types_and_is_written_as_the_rows_are(tmp_path):
     rows = [
-        Assignment("a", "x", "", "a", "train", 27.8),
-        Assignment("b", "x", "anna", "b", "wild"),
+        Assignment("a", "x", "", "a", "a", "train", 27.8),
+        Assignment("b", "x", "anna", "b", "b", "wild"),
     ]
     SPLITS.write(tmp_path, rows)
     before = SPLITS.path(tmp_path).read_bytes()

@@ -64,6 +64,7 @@ def write_task(root, *, wild=True, rejects=True, failed_trial=True, champion=Tru
             label="cool" if number % 2 == 0 else "warm",
             person=f"p{number}",
             group=f"{part}{number}",
+            shot=f"{k:016x}",
             part=part,
         )
         for k, (part, number) in enumerate(
@@ -529,6 +530,20 @@ def test_it_doubts_the_number_where_nobody_knows_who_is_on_the_photos(tmp_path):
     SPLITS.write(at.splits, [replace(r, person="") if r.part == "test" else r for r in rows])
     said = text(section(read_chapter(at, "Tone", TITLES)))
     assert "Who is on the test photos is not known" in said
+    assert "Test photos kept out of training; who is on them is not known" in said
+
+
+def test_it_says_which_exam_it_is(tmp_path):
+    at = write_task(tmp_path)
+    said = {
+        together: text(section(read_chapter(at, "Tone", TITLES, together)))
+        for together in ("person", "shot")
+    }
+    assert "Test people never seen" in said["person"]
+    assert "it is never in two parts" in said["person"]
+    assert "Test other photos of people it may know" in said["shot"]
+    assert "python -m experiments.findings person t" in said["shot"]
+    assert "it is never in two parts" not in said["shot"]
 
 
 def test_it_shows_what_simpler_systems_reach(chapter):

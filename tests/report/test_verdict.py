@@ -60,9 +60,17 @@ def test_at_chance_by_person_it_knows_nothing_of_new_faces():
 
 
 def test_unknown_people_may_be_on_both_sides():
-    [doubt] = [s for s in verdict(NOISE, GOOD, people=False) if "not known" in s]
+    shows = "photos kept out of training; who is on them is not known"
+    [doubt] = [s for s in verdict(NOISE, GOOD, shows=shows) if "not known" in s]
     assert doubt.startswith("Who is on the test photos")
-    assert not any("never seen" in s for s in verdict(NOISE, GOOD, people=False))
+    assert not any("never seen" in s for s in verdict(NOISE, GOOD, shows=shows))
+
+
+def test_an_exam_on_known_people_says_so_and_where_new_people_are_measured():
+    said = verdict(NOISE, GOOD, shows="other photos of people it may know", task="idol")
+    [about] = [s for s in said if "people that it may know" in s]
+    assert "python -m experiments.findings person idol" in about
+    assert not any("never seen" in s for s in said)
 
 
 def number(n, mae, low, high, baseline):

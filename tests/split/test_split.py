@@ -16,10 +16,11 @@ from stages.common.images import write_png
 from stages.records.folders import Folders, picture
 from stages.records.manifest import MANIFEST, Photo
 from stages.records.mattes import MATTES, Cutout
-from stages.records.splits import DUPLICATES, REMOVED, SPLITS
+from stages.records.params import Split
+from stages.records.splits import DUPLICATES, REMOVED, SPLITS, kept_together
 from stages.split.groups import groups
 from stages.split.split import PARTS, deal, leaks, refuse_leaks, split
-from tests.params_yaml import complete, write_params
+from tests.params_yaml import complete, shipped, write_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,9 +43,14 @@ def linked(table, *rows):
     return pd.DataFrame(ids, columns=["a", "b"], dtype=object)
 
 
-def dealt(table, classes, val=0.2, test=0.2, seed=1, duplicates=None):
+def dealt(table, classes, val=0.2, test=0.2, seed=1, duplicates=None, together="person"):
     duplicates = linked(table) if duplicates is None else duplicates
-    return split(table, duplicates, list(classes), val=val, test=test, seed=seed, key="k")
+    own = {"val": val, "test": test, "seed": seed, "keep_together": together}
+    params = Split(**shipped()["defaults"]["split"] | own)
+    return split(table, duplicates, list(classes), params, key="k")
+
+
+TOGETHER = st.sampled_from(["person", "shot"])
 
 
 @st.composite
@@ -65,11 +71,11 @@ def collections(draw):
 
 
 @settings(max_examples=50, deadline=None)
-@given(collections(), st.integers(0, 5))
-def test_nothing_crosses_parts(collection, seed):
+@given(collections(), st.integers(0, 5), TOGETHER)
+def test_nothing_crosses_parts(collection, seed, together):
     table, duplicates = collection
     try:
-        result = dealt(table, "abc", seed=seed, duplicates=duplicates)
+        result = dealt(table, "abc", seed=seed, duplicates=duplicates, together=together)
     except UserError:
         assume(False)
     assert list(result.id) == sorted(table.id)  # each photo exactly once
@@ -78,14 +84,33 @@ def test_nothing_crosses_parts(collection, seed):
     assert set(result.part[before == "wild"]) <= {"wild", ""}
     assert ((result.part == "") == (result.reason != "")).all()
     here = result[result.part != ""]
-    assert (here.groupby("group").part.nunique() == 1).all()
+    assert (here.groupby(kept_together(together)).part.nunique() == 1).all()
+    assert (here.groupby("shot").group.nunique() == 1).all()
     twins = {frozenset(pair) for pair in duplicates.itertuples(index=False)}
     for a, b in combinations(here.itertuples(), 2):  # told apart from how groups are found
-        if (a.person and a.person == b.person) or frozenset((a.id, b.id)) in twins:
+        one_person = a.person != "" and a.person == b.person
+        one_shot = frozenset((a.id, b.id)) in twins
+        if one_shot or (one_person and together == "person"):
             assert a.part == b.part
+        assert a.group == b.group or not (one_person or one_shot)
         assert frozenset((a.id, b.id)) not in twins or a.label == b.label
     for label in "abc":
         assert set(PARTS) <= set(here.part[here.label == label])
+
+
+@settings(max_examples=25, deadline=None)
+@given(collections(), TOGETHER)
+def test_a_wild_photo_is_set_aside_only_for_what_the_pool_may_tell(collection, together):
+    table, duplicates = collection
+    try:
+        result = dealt(table, "abc", duplicates=duplicates, together=together)
+    except UserError:
+        assume(False)
+    aside = result[result.reason.str.contains("in the pool")]
+    pool = result[result.part.isin(PARTS)]
+    unit = kept_together(together)
+    assert aside[unit].isin(pool[unit]).all()
+    assert not result[unit][result.part == "wild"].isin(pool[unit]).any()
 
 
 @settings(max_examples=15, deadline=None)
@@ -197,6 +222,24 @@ def test_wild_photo_with_a_twin_or_its_person_in_the_pool_is_no_exam():
     assert (result.part == "wild").sum() == 6
 
 
+def test_by_shot_a_person_may_be_in_every_part_and_in_the_wild():
+    rows = [("a", f"p{k % 4}", "pool") for k in range(40)] + [("a", "p0", "wild")] * 3
+    table = photos(rows)
+    twins = linked(table, (0, 4), (1, 5), (8, 40))  # the last: of the pool and wild
+    result = dealt(table, ["a"], duplicates=twins, together="shot")
+    assert result.groupby("person").part.nunique().min() > 1
+    by_id = result.set_index("id")
+    for a, b in [(0, 4), (1, 5)]:
+        assert by_id.part[table.id[a]] == by_id.part[table.id[b]]
+    lost = result[result.part == ""]
+    assert list(lost.id) == [table.id[40]]
+    assert lost.reason.str.startswith("a duplicate is in the pool: ").all()
+    assert result.group.nunique() == 4  # intervals count persons all the same
+    assert result.shot.nunique() == 40
+    assert leaks(result, twins, "shot").empty
+    assert set(leaks(result, twins, "person").why) == {"one person"}
+
+
 @pytest.mark.parametrize("groups_of_b", [0, 1, 2])
 def test_class_with_too_few_groups_is_named(groups_of_b):
     rows = strangers({"a": 9}) + [
@@ -265,6 +308,7 @@ def planted(kind):
 def test_planted_leak_is_caught(kind):
     found = leaks(*planted(kind))
     assert len(found) >= 1
+    assert len(leaks(*planted(kind), "shot")) == (0 if kind == "one person" else len(found))
     assert set(found.why) == {"one person" if kind == "one person" else "duplicates"}
     with pytest.raises(AssertionError, match="leaks between the parts"):
         refuse_leaks(*planted(kind))
@@ -310,7 +354,7 @@ def test_command(tmp_path):
     splits, removed, duplicates = (
         table.frame(at.splits) for table in (SPLITS, REMOVED, DUPLICATES)
     )
-    assert list(splits.columns) == ["id", "label", "person", "group", "part", "value"]
+    assert list(splits.columns) == ["id", "label", "person", "group", "shot", "part", "value"]
     assert sorted([*splits.id, *removed.id]) == sorted(set(table.id) - {table.id[3]})
     assert set(removed.id) == set(table.id[[2, 20, 27]])
     found = {frozenset(pair) for pair in zip(duplicates.a, duplicates.b, strict=True)}

@@ -73,7 +73,7 @@ def test_command(tmp_path):
         path = picture(at.faces, id)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, face.astype(np.uint8))
-    SPLITS.write_frame(at.splits, table.assign(person="", part="train", value=None))
+    SPLITS.write_frame(at.splits, table.assign(person="", shot=table.id, part="train", value=None))
     subprocess.run(
         [sys.executable, "-m", "stages.suspects", "age"],
         cwd=tmp_path,
