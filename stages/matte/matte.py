@@ -49,6 +49,10 @@ def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "BaseSessio
 
         places = GEOMETRY.read(faces)
         return GrabCut(places.size, np.array(places.eyes))
+    if segmenter.name == "selfie":
+        from stages.matte.selfie import Selfie
+
+        return Selfie(segmenter.path(weights))
     os.environ["U2NET_HOME"] = str(weights.resolve())  # where rembg then finds <name>.onnx
     import onnxruntime
     import rembg

@@ -133,10 +133,10 @@ class Matte(Section):
     """From a crop to the cut-out of the person."""
 
     session: str = Field(
-        description="What cuts the person out: `u2netp`, `u2net_human_seg` or any other model of "
-        "rembg; `onnx`: your own network, see `matte.onnx`; `grabcut`: no network, no download; "
-        "`none`: leave the background. `auto`: `u2net_human_seg` where `weights.local` has it, "
-        "else `u2netp` where its weights can be had, else `grabcut`."
+        description="What cuts the person out: `selfie`, MediaPipe's small network; `grabcut`: no "
+        "network, no download; `u2netp`, `u2net_human_seg` or any other model of rembg; `onnx`: "
+        "your own network, see `matte.onnx`; `none`: leave the background. `auto`: `selfie` where "
+        "its weights can be had, else `grabcut`."
     )
     onnx: Onnx | None = Field(
         description="The network that `session: onnx` runs. `null`: there is none."

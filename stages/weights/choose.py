@@ -31,14 +31,14 @@ def detector(name: str, places: Places, folder: Path) -> Weight:
 def segmenter(name: str, places: Places, folder: Path, onnx_file: str | None = None) -> Weight:
     """Copy the segmenter's file, if it has one, into `folder`.
 
-    `name`: auto, grabcut, none, onnx (which is `onnx_file` in the user's folder) or the name of a
-    rembg model. Raises `UserError` for a named one that cannot be had; `auto` then is grabcut, and
-    a note says why.
+    `name`: auto, selfie, grabcut, none, onnx (which is `onnx_file` in the user's folder) or the
+    name of a rembg model. Raises `UserError` for a named one that cannot be had. `auto` is selfie,
+    or grabcut if that cannot be had, and a note says why.
     """
     if name in ("grabcut", "none"):
         return _built_in(name)
     if name == "auto":
-        return _best_segmenter(places, folder)
+        return _selfie_or_grabcut(places, folder)
     if name == "onnx":
         return keep(name, _onnx(onnx_file, places), folder)
     try:
@@ -67,15 +67,13 @@ def _yunet(places: Places) -> Found:
     raise reasons[0]
 
 
-def _best_segmenter(places: Places, folder: Path) -> Weight:
-    # The best one has 170 MB: it is used where there is one, and not downloaded.
-    if path := find_local(SEGMENTERS["u2net_human_seg"], places):
-        return keep("u2net_human_seg", (path, "local folder"), folder)
-    small = SEGMENTERS["u2netp"]
+def _selfie_or_grabcut(places: Places, folder: Path) -> Weight:
+    # On face crops the small models of rembg are worse than both (docs/numbers.md).
+    selfie = SEGMENTERS["selfie"]
     try:
-        return keep("u2netp", find(small, places), folder)
+        return keep("selfie", find(selfie, places), folder)
     except Unavailable as why:
-        note = _fell_back("matte.session", "u2netp", "grabcut", small.file, why)
+        note = _fell_back("matte.session", "selfie", "grabcut", selfie.file, why)
         return _built_in("grabcut", note)
 
 

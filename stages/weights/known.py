@@ -46,7 +46,13 @@ YUNET = (
     _yunet("2026may", "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"),
 )
 
-SEGMENTERS = {
+SELFIE = Published(  # 0.2 MB; its authors publish it in a package for browsers, this is a mirror
+    "selfie_segmentation.tflite",
+    "https://cdn.jsdelivr.net/npm/@mediapipe/selfie_segmentation@0.1.1675465747/"
+    "selfie_segmentation.tflite",
+    "sha256:8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27",
+)
+SEGMENTERS = {"selfie": SELFIE} | {
     name: _rembg(name, sha256)
     for name, sha256 in {
         "u2netp": "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",

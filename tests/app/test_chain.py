@@ -11,11 +11,15 @@ from app import chain as chain_module
 from app.chain import Chain
 from stages.common.errors import UserError
 from stages.records.calibration import CALIBRATION, Sigma
-from stages.records.chain import CHAIN
+from stages.records.chain import CHAIN, weights
 from stages.records.flags import WORDS
 from stages.records.predictions import UNSURE
+from stages.records.weights import WEIGHTS
+from stages.weights.known import SEGMENTERS, SELFIE
 from tests.conftest import TASK as BUILT
-from tests.promote.mini import CLASSES, TASK
+from tests.promote.mini import CLASSES, TASK, build, write_network
+from tests.tflite_file import red_channel
+from tests.weights.conftest import published
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,22 @@ def test_originals_get_the_answers_that_evaluate_wrote(built):
     role = "champion" if (folder / "champion").is_dir() else "challenger"
     table = predictions(built.path, BUILT)
     assert_answers_are_those_of(table, Chain(folder / role), built.path, BUILT)
+
+
+@pytest.mark.slow
+def test_what_selfie_has_cut_out_gets_the_exam_s_answers(tmp_path, monkeypatch):
+    from stages.promote.__main__ import main as promote
+
+    file = tmp_path / SELFIE.file
+    file.write_bytes(red_channel())
+    monkeypatch.setitem(SEGMENTERS, "selfie", published(SELFIE, file.read_bytes()))
+    root = tmp_path / "project"
+    build(root, monkeypatch, local=tmp_path)
+    write_network(0.1, "4")
+    promote(TASK)
+    champion = root / "data/promote" / TASK / "champion"
+    assert WEIGHTS.read(weights(champion)).segmenter.name == "selfie"
+    assert_answers_are_those_of(predictions(root, TASK), Chain(champion), root, TASK)
 
 
 def test_an_answer(chain, promoted):

@@ -12,6 +12,7 @@ from stages.records.faces import GEOMETRY, Crop
 from stages.records.folders import picture, pictures
 from stages.records.mattes import MATTES
 from stages.records.params import CutoutQuality, Matte, Onnx
+from tests.tflite_file import red_channel
 from tests.weights_folder import write_weights
 
 PLACES = Geometry(64, 0.5).places()
@@ -124,6 +125,16 @@ def test_rembg_model_by_name_runs_from_the_weights_folder(room):
     alpha = read_png(out / "p.png")[..., 3]
     assert alpha[32, 32] > 250
     assert alpha[4, 4] < 5
+
+
+def test_selfie_runs_from_its_file_and_sees_red_green_blue(room):
+    """A tiny network of its format says how red the picture is."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:48, 16:48] = 200, 100, 50
+    mattes, out = room({"p": picture}, "selfie", model=red_channel())
+    assert mattes.session.tolist() == ["selfie"]
+    alpha = read_png(out / "p.png")[..., 3]
+    assert (alpha[32, 32], alpha[4, 4]) == (200, 0)
 
 
 def onnx(**changes):

@@ -55,8 +55,8 @@ def shared(tmp_path_factory) -> Path:
     return _built[0]
 
 
-def build(root: Path, monkeypatch) -> None:
-    """data/raw to data/shards in `root`, which becomes the working folder."""
+def build(root: Path, monkeypatch, local: Path | None = None) -> None:
+    """data/raw to data/shards in `root`, now the working folder; `local`: weights.local."""
     from stages.augment.__main__ import main as augment
     from stages.collect.__main__ import main as collect
     from stages.extract.__main__ import main as extract
@@ -73,7 +73,9 @@ def build(root: Path, monkeypatch) -> None:
     task["split"] |= {"test": 0.4}
     task["augment"] |= {"copies": 1, "size": 16}
     Path("photos").mkdir()
-    write_params(alone(TASK, task))
+    params = alone(TASK, task)
+    params["weights"] |= {"local": local and str(local)}
+    write_params(params)
     shutil.copy(REPO / "forgotten.csv", "forgotten.csv")
     for stage in (weights, collect, extract, matte, split, augment):
         stage(TASK)

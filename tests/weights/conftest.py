@@ -65,11 +65,12 @@ def published(real, content):
     return Published(real.file, real.url, f"{kind}:{hashlib.new(kind, content).hexdigest()}")
 
 
-def local_folder(tmp_path, **files):
+def local_folder(tmp_path, files):
+    """weights.local with these files: {name: bytes}."""
     folder = tmp_path / "local"
     folder.mkdir()
     for name, content in files.items():
-        (folder / f"{name}.onnx").write_bytes(content)
+        (folder / name).write_bytes(content)
     return folder
 
 

@@ -45,7 +45,7 @@ def test_a_file_that_the_carrier_only_lists_is_not_used(tmp_path, carrier):
 
 def test_the_users_folder_comes_before_the_carrier(tmp_path, carrier):
     carrier({FACE.file: CONTENT})
-    local = local_folder(tmp_path, **{FACE.file.removesuffix(".onnx"): CONTENT})
+    local = local_folder(tmp_path, {FACE.file: CONTENT})
     path, source = find(FACE, places(tmp_path, local=local))
     assert (path.parent, source) == (local, "local folder")
 

@@ -3,7 +3,6 @@
 import hashlib
 import socket
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,16 @@ from stages.weights import choose, known
 from tests.weights.conftest import files, local_folder, places, published
 
 YUNET = b"pretend to be YuNet"
+SELFIE = b"pretend to be selfie"
 U2NETP = b"pretend to be u2netp"
 
 
 @pytest.fixture(autouse=True)
 def pinned(monkeypatch):
     """Pin the hashes of small stand-ins; names and addresses stay the real ones."""
-    yunet = published(known.YUNET[0], YUNET)
-    monkeypatch.setattr(choose, "YUNET", (yunet, known.YUNET[1]))
-    for name in ("u2netp", "u2net_human_seg"):
-        stand_in = published(known.SEGMENTERS[name], U2NETP)
+    monkeypatch.setattr(choose, "YUNET", tuple(published(each, YUNET) for each in known.YUNET))
+    for name, content in {"selfie": SELFIE, "u2netp": U2NETP, "u2net_human_seg": U2NETP}.items():
+        stand_in = published(known.SEGMENTERS[name], content)
         monkeypatch.setitem(choose.SEGMENTERS, name, stand_in)
 
 
@@ -35,13 +34,13 @@ def resolve(detector, session, where, out, onnx_file=None):
 
 
 YUNET_FILE = known.YUNET[0].file
-YUNET_STEM = Path(YUNET_FILE).stem
+SELFIE_FILE = known.SELFIE.file
 
 
 def test_good_download_is_kept_and_written_down(tmp_path, served, out):
     folder, url = served
     (folder / YUNET_FILE).write_bytes(YUNET)
-    (folder / "u2netp.onnx").write_bytes(U2NETP)
+    (folder / SELFIE_FILE).write_bytes(SELFIE)
     found = resolve("auto", "auto", places(tmp_path, url), out)
     assert found.detector == Weight(
         name="yunet",
@@ -51,7 +50,8 @@ def test_good_download_is_kept_and_written_down(tmp_path, served, out):
         note=None,
     )
     assert (out / YUNET_FILE).read_bytes() == YUNET
-    assert (out / found.segmenter.file).read_bytes() == U2NETP
+    assert (found.segmenter.name, found.segmenter.source) == ("selfie", "download")
+    assert (out / found.segmenter.file).read_bytes() == SELFIE
 
 
 def test_second_time_comes_from_the_cache_without_a_network(tmp_path, served, out):
@@ -90,7 +90,7 @@ def test_auto_falls_back_and_says_why(tmp_path, out, caplog):
     assert found.detector.source == "opencv wheel"
     assert found.detector.sha256 == sha256(out / found.detector.file)
     assert found.segmenter.name == "grabcut"
-    assert "u2netp.onnx in weights.local" in found.segmenter.note
+    assert f"{SELFIE_FILE} in weights.local" in found.segmenter.note
     assert found.detector.note in caplog.text
     assert found.segmenter.note in caplog.text
     assert files(out) == [known.HAAR]
@@ -98,11 +98,13 @@ def test_auto_falls_back_and_says_why(tmp_path, out, caplog):
     assert WEIGHTS.read(out) == found
 
 
-@pytest.mark.parametrize(("detector", "session"), [("yunet", "none"), ("haar", "u2netp")])
+@pytest.mark.parametrize(
+    ("detector", "session"), [("yunet", "none"), ("haar", "u2netp"), ("haar", "selfie")]
+)
 def test_explicit_choice_that_cannot_be_had_says_what_to_put_where(
     tmp_path, out, detector, session
 ):
-    with pytest.raises(UserError, match=r"Put (face_detection|u2netp).*weights\.local"):
+    with pytest.raises(UserError, match=r"Put (face_detection|u2netp|selfie).*weights\.local"):
         resolve(detector, session, places(tmp_path, "http://127.0.0.1:1"), out)
 
 
@@ -124,18 +126,41 @@ def test_download_false_never_touches_the_network(tmp_path, served, out):
 
 
 def test_local_folder_comes_first(tmp_path, out):
-    local = local_folder(tmp_path, u2net_human_seg=U2NETP, **{YUNET_STEM: YUNET})
+    local = local_folder(tmp_path, {SELFIE_FILE: SELFIE, YUNET_FILE: YUNET})
     found = resolve("auto", "auto", places(tmp_path, local=local, download=False), out)
     assert found.detector.source == found.segmenter.source == "local folder"
-    assert found.segmenter.name == "u2net_human_seg"
-    assert sha256(out / "u2net_human_seg.onnx") == found.segmenter.sha256
+    assert found.segmenter.name == "selfie"
+    assert sha256(out / SELFIE_FILE) == found.segmenter.sha256
+
+
+@pytest.mark.parametrize("edition", range(len(known.YUNET)))
+def test_any_edition_of_yunet_will_do(tmp_path, out, served, edition):
+    folder, url = served
+    file = known.YUNET[edition].file
+    (folder / file).write_bytes(YUNET)
+    assert resolve("auto", "none", places(tmp_path, url), out).detector.file == file
+
+
+def test_an_edition_in_the_users_folder_comes_before_a_download(tmp_path, out, served):
+    folder, url = served
+    (folder / YUNET_FILE).write_bytes(YUNET)
+    local = local_folder(tmp_path, {known.YUNET[2].file: YUNET})
+    found = resolve("auto", "none", places(tmp_path, url, local=local), out)
+    assert found.detector.file == known.YUNET[2].file
+
+
+def test_other_segmenters_are_taken_only_by_name(tmp_path, out):
+    local = local_folder(tmp_path, {"u2netp.onnx": U2NETP, "u2net_human_seg.onnx": U2NETP})
+    where = places(tmp_path, local=local, download=False)
+    assert resolve("haar", "auto", where, out).segmenter.name == "grabcut"
+    assert resolve("haar", "u2net_human_seg", where, out).segmenter.source == "local folder"
 
 
 def test_local_file_with_another_content_is_named_with_both_hashes(tmp_path, out):
-    local = local_folder(tmp_path, u2netp=b"not it")
+    local = local_folder(tmp_path, {SELFIE_FILE: b"not it"})
     with pytest.raises(UserError) as error:
         resolve("haar", "auto", places(tmp_path, local=local), out)
-    for said in (str(local / "u2netp.onnx"), b"not it", U2NETP):
+    for said in (str(local / SELFIE_FILE), b"not it", SELFIE):
         text = said if isinstance(said, str) else hashlib.sha256(said).hexdigest()
         assert text in str(error.value)
 
@@ -152,7 +177,7 @@ def test_name_that_rembg_does_not_know_lists_the_allowed(tmp_path, out):
 
 
 def test_other_rembg_model_is_taken_from_the_local_folder(tmp_path, out):
-    local = local_folder(tmp_path, **{"birefnet-portrait": b"any bytes"})
+    local = local_folder(tmp_path, {"birefnet-portrait.onnx": b"any bytes"})
     where = places(tmp_path, local=local, download=False)
     found = resolve("haar", "birefnet-portrait", where, out)
     assert found.segmenter.file == "birefnet-portrait.onnx"
@@ -165,7 +190,7 @@ def test_other_rembg_model_that_cannot_be_had(tmp_path, out):
 
 
 def test_any_onnx_file_of_the_local_folder(tmp_path, out):
-    local = local_folder(tmp_path, mine=b"a network")
+    local = local_folder(tmp_path, {"mine.onnx": b"a network"})
     where = places(tmp_path, local=local, download=False)
     found = resolve("haar", "onnx", where, out, "mine.onnx").segmenter
     assert (found.name, found.file, found.source) == ("onnx", "mine.onnx", "local folder")
@@ -174,6 +199,6 @@ def test_any_onnx_file_of_the_local_folder(tmp_path, out):
 
 @pytest.mark.parametrize("local", [None, "empty"])
 def test_onnx_file_that_is_not_there(tmp_path, out, local):
-    where = places(tmp_path, local=local and local_folder(tmp_path))
+    where = places(tmp_path, local=local and local_folder(tmp_path, {}))
     with pytest.raises(UserError, match="matte.onnx.file: there is no mine.onnx in weights.local"):
         resolve("haar", "onnx", where, out, "mine.onnx")
