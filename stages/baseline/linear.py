@@ -1,7 +1,9 @@
 """Logistic regression on features of the pictures; for the classical baselines."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -14,10 +16,10 @@ from stages.common.parallel import progress
 from stages.records.shards import Pictures
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse of the regularisation, C
-BATCH = 256  # pictures in memory at a time
+BATCH = 64  # pictures in memory at a time
 
-# One picture, uint8 (H, W, C) -> its features, float (d,)
-Describe = Callable[[np.ndarray], np.ndarray]
+# Pixels 0 to 255, a Keras tensor (N, H, W, C) -> their features, (N, d)
+Describe = Callable[[Any], Any]
 
 
 def fit(job: Job, describe: Describe, name: str) -> Fitted:
@@ -27,11 +29,12 @@ def fit(job: Job, describe: Describe, name: str) -> Fitted:
     """
     train = job.parts["train"]
     originals = np.flatnonzero(train.index()["copy"].to_numpy() == 0)
+    pictures = keras.Input(train.shape[1:], dtype="uint8")
+    trunk = keras.Model(pictures, describe(keras.layers.Rescaling(1.0)(pictures)))
     features = {
-        part: _features(job.parts[part], np.arange(len(job.parts[part])), describe)
-        for part in JUDGED
+        part: _features(job.parts[part], np.arange(len(job.parts[part])), trunk) for part in JUDGED
     }
-    x, y = _features(train, originals, describe, name), train.labels[originals]
+    x, y = _features(train, originals, trunk, name), train.labels[originals]
     labels, classes = job.parts["val"].labels, range(job.n_classes)
     with threadpool_limits(1):  # threads wait for one another longer than such small sums take
         models = [_model(c).fit(x, y) for c in STRENGTHS]
@@ -61,15 +64,14 @@ def _probabilities(model: Pipeline, features: np.ndarray, n_classes: int) -> np.
 
 
 def _features(
-    pictures: Pictures, rows: np.ndarray, describe: Describe, name: str | None = None
+    pictures: Pictures, rows: np.ndarray, trunk: keras.Model, name: str | None = None
 ) -> np.ndarray:
     """float64 (len(rows), d); with a progress bar if there is a `name`."""
     starts: Iterable[int] = range(0, len(rows), BATCH)
     if name:
         starts = progress(starts, desc=name, total=len(starts), unit="batch")
-    found = [
-        describe(picture)
-        for start in starts
-        for picture in pictures.read(rows[start : start + BATCH])
-    ]
-    return np.array(found, np.float64)
+    found = np.empty((len(rows), trunk.output_shape[-1]))
+    for start in starts:
+        now = slice(start, start + BATCH)
+        found[now] = trunk.predict_on_batch(pictures.read(rows[now]))
+    return found

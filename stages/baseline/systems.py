@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from stages.baseline import hog, lab, linear, majority
+from stages.baseline import majority
 from stages.baseline.system import Fitted, Job
 from stages.common.backend import import_keras
 from stages.records.params import Baseline, Network
@@ -32,25 +32,26 @@ MAJORITY = System(
 )
 
 
-def _classical(name: str, about: str, describe: linear.Describe) -> System:
+ABOUT = {
+    "hog": "logistic regression on the directions of edges (HOG) in the middle of the picture",
+    "lab": "logistic regression on CIE Lab colour statistics of the middle of the picture",
+}
+
+
+def _classical(name: Literal["hog", "lab"]) -> System:
+    keras = import_keras()
+    from stages.baseline import linear
+    from stages.networks import colour, edges
+
+    describe = {"hog": edges.hog, "lab": colour.lab}[name]
     return System(
         name=name,
         kind="classical",
-        about=f"logistic regression on {about}",
+        about=ABOUT[name],
         fit=partial(linear.fit, describe=describe, name=name),
-        modules=("stages.baseline.linear", f"stages.baseline.{name}"),
-        packages=("numpy", "scikit-learn", "opencv-python-headless"),
+        modules=("stages.baseline.linear", describe.__module__),
+        packages=("numpy", "scikit-learn", "keras", keras.backend.backend()),
     )
-
-
-CLASSICAL = {
-    "hog": _classical(
-        "hog", "the directions of edges (HOG) in the middle of the picture", hog.describe
-    ),
-    "lab": _classical(
-        "lab", "CIE Lab colour statistics of the middle of the picture", lab.describe
-    ),
-}
 
 
 def _network(budget: Network) -> System:
@@ -72,4 +73,4 @@ def _network(budget: Network) -> System:
 
 def systems(params: Baseline) -> list[System]:
     """Those that a task asks for, in the order in which they are fitted."""
-    return [MAJORITY, CLASSICAL[params.classical], *map(_network, params.networks)]
+    return [MAJORITY, _classical(params.classical), *map(_network, params.networks)]

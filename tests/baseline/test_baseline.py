@@ -154,30 +154,32 @@ def test_parameters_of_one(ran):
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("majority", ["majority"]),
-        ("linear", ["hog"]),
-        ("hog", ["hog"]),
-        ("lab", []),
-        ("network", ["age_cnn", "idol_dnn"]),
-        ("networks", ["age_cnn", "idol_dnn"]),
-        ("system", list(NAMES)),
+        ("baseline/majority", ["majority"]),
+        ("baseline/linear", ["hog"]),
+        ("networks/edges", ["hog"]),
+        ("networks/resample", ["hog"]),
+        ("networks/colour", []),
+        ("baseline/network", ["age_cnn", "idol_dnn"]),
+        ("baseline/networks", ["age_cnn", "idol_dnn"]),
+        ("baseline/system", list(NAMES)),
     ],
 )
 def test_code(ran, monkeypatch, tmp_path, module, again):
-    edited = tmp_path / f"{module}.py"
+    edited = tmp_path / "stages" / f"{module}.py"
+    edited.parent.mkdir(parents=True)
     edited.write_text("changed")
 
     def files(*modules):
         found = closure(*modules)
-        return [edited if path.parts[-2:] == ("baseline", edited.name) else path for path in found]
+        return [edited if path.parts[-3:] == edited.parts[-3:] else path for path in found]
 
     monkeypatch.setattr(baseline, "closure", files)
     assert ran() == again
 
 
 def test_libraries(ran, monkeypatch):
-    other = replace(systems.CLASSICAL["hog"], packages=("scikit-learn", "scipy"))
-    monkeypatch.setitem(systems.CLASSICAL, "hog", other)
+    other = replace(systems._classical("hog"), packages=("scikit-learn", "scipy"))
+    monkeypatch.setattr(systems, "_classical", lambda name: other)
     assert ran() == ["hog"]
 
 
@@ -229,8 +231,8 @@ def test_when_all_fail_there_is_no_result(ran, monkeypatch):
     def broken(*job):
         raise RuntimeError("broken")
 
-    hog = replace(systems.CLASSICAL["hog"], fit=broken)
-    monkeypatch.setitem(systems.CLASSICAL, "hog", hog)
+    hog = replace(systems._classical("hog"), fit=broken)
+    monkeypatch.setattr(systems, "_classical", lambda name: hog)
     for name in NAMES[2:]:
         monkeypatch.setitem(NETWORKS, name, replace(NETWORKS[name], build=broken))
     shutil.rmtree(".cache")

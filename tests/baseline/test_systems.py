@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
-from stages.baseline import hog, lab
 from stages.baseline.system import Job
-from stages.baseline.systems import CLASSICAL, MAJORITY, systems
+from stages.baseline.systems import MAJORITY, systems
 from stages.common.errors import UserError
 from stages.records.params import Baseline, Network
 from stages.records.shards import Shards
@@ -60,10 +56,14 @@ def fit_network(job):
     return systems(params)[-1].fit(job)
 
 
+def fit_classical(job, name="hog"):
+    return systems(Baseline(classical=name, networks=(), seed=1))[1].fit(job)
+
+
 @pytest.mark.parametrize(
     "fit",
     [
-        pytest.param(CLASSICAL["hog"].fit, id="hog"),
+        pytest.param(fit_classical, id="hog"),
         pytest.param(fit_network, id="network", marks=pytest.mark.slow),
     ],
 )
@@ -88,7 +88,7 @@ def test_majority_is_the_most_frequent_class_of_train(tmp_path):
 
 
 def test_a_linear_model_never_sees_augmented_copies(tmp_path):
-    fitted = CLASSICAL["hog"].fit(job_of(tmp_path))
+    fitted = fit_classical(job_of(tmp_path))
     assert fitted.hyperparameters["photos"] == 60  # of 180 rows
 
 
@@ -99,37 +99,9 @@ def test_a_class_without_training_photos_is_possible(tmp_path):
         part: write(tmp_path / part, images, 2 * labels)
         for part in ("train", "val", "test", "wild")
     }
-    fitted = CLASSICAL["lab"].fit(Job(parts, 3, 1))
+    fitted = fit_classical(Job(parts, 3, 1), "lab")
     assert fitted.probabilities["test"].shape == (40, 3)
     assert (fitted.probabilities["test"][:, 1] == 0).all()
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    arrays.arrays(
-        np.uint8,
-        st.tuples(st.integers(16, 70), st.integers(16, 70), st.sampled_from([1, 3])),
-    )
-)
-def test_features_of_any_picture(picture):
-    assert hog.describe(picture).shape == (1764,)
-    found = lab.describe(picture)
-    assert found.shape == (21,)
-    assert np.isfinite(found).all()
-
-
-def test_lab_measures_colour():
-    """sRGB red is L 53.2, a 80.1, b 67.2 (D65)."""
-    red = np.zeros((32, 32, 3), np.uint8)
-    red[..., 0] = 255
-    np.testing.assert_allclose(lab.describe(red)[:3], [53.2, 80.1, 67.2], atol=0.2)
-
-
-def test_lab_does_not_see_the_edge():
-    face = np.full((50, 50, 3), 127, np.uint8)
-    face[11:-11, 11:-11] = [200, 150, 120]
-    white = np.where(np.arange(50)[:, None, None] < 11, 255, face).astype(np.uint8)
-    np.testing.assert_array_equal(lab.describe(face), lab.describe(white))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

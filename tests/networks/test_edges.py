@@ -33,5 +33,13 @@ def test_small_pictures_are_enlarged_as_opencv_does_it(tmp_path):
     assert np.abs(found - expected).mean() < 3e-3
 
 
+@pytest.mark.parametrize("shape", [(16, 16, 3), (17, 23, 1), (70, 41, 3)])
+def test_pictures_of_any_shape(shape):
+    picture = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.float32)
+    found = np.asarray(edges.hog(picture))
+    assert found.shape == (1, 1764)
+    assert np.isfinite(found).all()
+
+
 def test_nothing_to_be_seen(tmp_path):
     assert (answers(edges.hog, np.full((1, 128, 128, 3), 99, np.uint8), tmp_path) == 0).all()
