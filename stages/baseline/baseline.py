@@ -46,8 +46,7 @@ def baselines(
     `weights`: data/weights/<task>. A network that fails (not a number, out of memory) is reported
     by its record's `error` and stops no other; it is tried again the next time. What has ended is
     kept in `scratch`.
-    Raises `UserError` if all but the most frequent class fail, for a network named twice, and for
-    pictures too small for one.
+    Raises `UserError` if all but the most frequent class fail, and for a network named twice.
     """
     names = [network.name for network in params.networks]
     if twice := {name for name in names if names.count(name) > 1}:

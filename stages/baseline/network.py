@@ -5,6 +5,7 @@ As the original team did it: no early stopping and no choice of an epoch by val.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,18 +15,43 @@ from stages.baseline.system import JUDGED, Fitted, Job
 from stages.common.clock import now_ms
 from stages.common.parallel import progress
 from stages.networks.batches import Batches
+from stages.networks.channels import grey, rgb
 from stages.networks.predict import outputs
 from stages.records.params import Network
 from stages.records.shards import Shards
 from stages.records.trials import Epoch
 
-# ((H, W, C), number of classes, file of ImageNet weights) -> a compiled network, `uint8` in,
-# probabilities out
-Build = Callable[[tuple[int, int, int], int, Path | None], keras.Model]
+Shape = tuple[int, int, int]  # side, side, 1 or 3
 
 
-def fit(job: Job, budget: Network, build: Build) -> Fitted:
-    """Train `build`'s network from the shards, a batch at a time.
+@dataclass(frozen=True)
+class Architecture:
+    """A network by itself, whatever the shards' pictures are like."""
+
+    about: str  # for people
+    shape: Shape  # of the pictures that it was made for
+    # (shape, number of classes, file of ImageNet weights) -> a compiled network: pixels 0 to 1 in,
+    # probabilities out
+    build: Callable[[Shape, int, Path | None], keras.Model]
+
+
+def assemble(
+    architecture: Architecture, shape: Shape, n_classes: int, pretrained: Path | None
+) -> keras.Model:
+    """The network, compiled, for `uint8` pictures of another shape."""
+    side, _, channels = architecture.shape
+    network = architecture.build(architecture.shape, n_classes, pretrained)
+    pictures = keras.Input(shape, dtype="uint8")
+    pixels = keras.layers.Rescaling(1.0)(pictures)
+    pixels = grey(pixels) if channels == 1 else rgb(pixels)
+    pixels = keras.layers.Resizing(side, side, antialias=True)(pixels)
+    model = keras.Model(pictures, network(keras.layers.Rescaling(1 / 255)(pixels)))
+    model.compile(network.optimizer, network.loss, metrics=["accuracy"])
+    return model
+
+
+def fit(job: Job, budget: Network, architecture: Architecture) -> Fitted:
+    """Train the network from the shards, a batch at a time.
 
     Raises ArithmeticError when a loss is not a number.
     """
@@ -33,7 +59,8 @@ def fit(job: Job, budget: Network, build: Build) -> Fitted:
     _, height, width, channels = train.shape
     keras.utils.clear_session()
     keras.utils.set_random_seed(job.seed)
-    model = build((height, width, channels), job.n_classes, job.pretrained)
+    shape = height, width, channels
+    model = assemble(architecture, shape, job.n_classes, job.pretrained)
     batches = Batches(
         train,
         _targets(model, train, job.n_classes),
@@ -65,8 +92,8 @@ def fit(job: Job, budget: Network, build: Build) -> Fitted:
         "optimizer": type(model.optimizer).__name__,
         "learning_rate": float(f"{float(model.optimizer.learning_rate):.6g}"),
         "loss": model.loss,
-        "size": height,
-        "channels": channels,
+        "size": architecture.shape[0],
+        "channels": architecture.shape[-1],
     }
     answers = {part: outputs(model, job.parts[part]).raw for part in JUDGED}
     return Fitted(answers, settings, model.count_params(), tuple(epochs))

@@ -64,7 +64,7 @@ def _network(budget: Network) -> System:
         name=budget.name,
         kind="network",
         about=chosen.about,
-        fit=partial(network.fit, budget=budget, build=chosen.build),
+        fit=partial(network.fit, budget=budget, architecture=chosen),
         modules=("stages.baseline.network", "stages.baseline.networks"),
         packages=("numpy", "keras", keras.backend.backend()),
         budget=budget,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
+from stages.networks.channels import rgb
 from stages.networks.middle import middle
 
 PERCENTILES = (10, 25, 50, 75, 90)
@@ -25,10 +26,8 @@ def lab(pixels: Any) -> Any:
 
     Means of L, a and b; their deviations; their 10th percentiles, and so on to the 90th.
     """
-    face = middle(pixels)
-    _, height, width, channels = face.shape
-    if channels == 1:
-        face = layers.Concatenate()([face] * 3)
+    face = middle(rgb(pixels))
+    _, height, width, _ = face.shape
     values = layers.Reshape((height * width, 3))(_lab(face / 255))
     spread = ops.quantile(values, [share / 100 for share in PERCENTILES], axis=1)
     spread = layers.Reshape((3 * len(PERCENTILES),))(ops.transpose(spread, (1, 0, 2)))
@@ -36,9 +35,9 @@ def lab(pixels: Any) -> Any:
     return layers.Concatenate()([means, deviations, spread])
 
 
-def _lab(rgb: Any) -> Any:
-    """RGB 0 to 1, (..., 3), to L 0 to 100 and a, b about -128 to 127."""
-    light = ops.where(rgb <= 0.04045, rgb / 12.92, ops.power((rgb + 0.055) / 1.055, 2.4))
+def _lab(srgb: Any) -> Any:
+    """sRGB 0 to 1, (..., 3), to L 0 to 100 and a, b about -128 to 127."""
+    light = ops.where(srgb <= 0.04045, srgb / 12.92, ops.power((srgb + 0.055) / 1.055, 2.4))
     xyz = ops.matmul(light, TO_XYZ)
     root = ops.power(ops.maximum(xyz, 0.008856), 1 / 3)
     root = ops.where(xyz > 0.008856, root, 7.787 * xyz + 16 / 116)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
+from stages.networks.channels import grey
 from stages.networks.middle import middle
 from stages.networks.resample import area, fixed, resample
 
@@ -16,17 +17,14 @@ SIDE = 64  # pixels that the face is resized to
 CELL, BLOCK, BINS = 8, 16, 9  # pixels, pixels, directions from 0 to 180 degrees
 CELLS = BLOCK // CELL  # of a block, each way
 NUMBERS = CELLS * CELLS * BINS  # of a block
-GREY = np.array([4899, 9617, 1868], np.float32)  # R, G, B in 16384 parts, as OpenCV
 
 
 def hog(pixels: Any) -> Any:
     """Pixels 0 to 255, (N, H, W, 1 or 3), to (N, 1764): 36 numbers of each of 7 x 7 blocks."""
     face = middle(pixels)
-    _, height, width, channels = face.shape
+    _, height, width, _ = face.shape
     face = ops.round(resample(face, area(height, SIDE), area(width, SIDE)))
-    if channels == 3:
-        face = ops.floor((ops.sum(face * GREY, axis=-1, keepdims=True) + 8192) / 16384)
-    blocks = _histograms(_directions(face))
+    blocks = _histograms(_directions(grey(face)))
     blocks = ops.minimum(blocks / (_length(blocks) + 0.1 * NUMBERS), 0.2)
     blocks = blocks / (_length(blocks) + 1e-3)
     return layers.Flatten()(blocks)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from stages.networks.channels import rgb
 from stages.networks.resample import linear, resample
 from stages.records.faces import EyePlaces
 
@@ -56,8 +57,7 @@ def window(pixels: Any, eyes: EyePlaces) -> Any:
     step = (right[0] - left[0]) / (EYES[1][0] - EYES[0][0])
     to_eyes = np.arange(SIDE)[:, None] - np.mean(EYES, axis=0)  # x, y of each pixel
     columns, rows = ((left + right) / 2 + step * to_eyes).T
-    face = resample(pixels, linear(rows, step, side), linear(columns, step, side))
-    return face if face.shape[-1] == 3 else layers.Concatenate()([face] * 3)
+    return rgb(resample(pixels, linear(rows, step, side), linear(columns, step, side)))
 
 
 def _separable(node: Any, number: int, width: int) -> Any:
