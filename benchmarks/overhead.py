@@ -62,8 +62,9 @@ def compare(params: Search, train: Shards, val: Shards, root: Path) -> tuple[lis
     from stages.search.trial.target import Classification
 
     target = Classification(4)
-    x, y = train.read(np.arange(params.samples_per_epoch or len(train))), target.targets(train)
-    y, x_val, y_val = y[: len(x)], val.read(np.arange(len(val))), target.targets(val)
+    x = train.read(np.arange(params.samples_per_epoch or len(train)))
+    y = target.targets(train, training=True)[: len(x)]
+    x_val, y_val = val.read(np.arange(len(val))), target.targets(val, training=False)
     blocks = ["vanilla", "residual"]
     update = {"blocks": blocks, "max_trials": len(NAMES), "patience": params.max_epochs}
     params = params.model_copy(update=update)

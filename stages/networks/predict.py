@@ -1,10 +1,10 @@
 """From a saved network to class probabilities and numbers, for a part's pictures or one photo."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stages.networks.bins import bin_edges
 from stages.records.calibration import Calibration, Sigma
 from stages.records.shards import Pictures
 from stages.records.trials import Kind, Outputs
@@ -52,9 +52,3 @@ def class_probabilities(raw: np.ndarray, calibration: Calibration) -> np.ndarray
     # float32 cannot tell probabilities this close to 0 from 0, so their logarithm has a floor.
     known = np.maximum(raw.astype(np.float64), np.finfo(np.float32).eps)
     return softmax(np.log(known) / calibration.temperature, axis=1)
-
-
-def bin_edges(bins: dict[str, tuple[float, float]]) -> np.ndarray:
-    """float (K + 1,): the middle of each gap between two bins, between minus and plus infinity."""
-    between = [(a[1] + b[0]) / 2 for a, b in pairwise(bins.values())]
-    return np.array([-np.inf, *between, np.inf])

@@ -242,6 +242,11 @@ class Search(Section):
     tuner: Literal["greedy", "random", "bayesian", "hyperband"] = Field(
         description="AutoKeras' tuner, which proposes the networks."
     )
+    fine: Literal["person", "value"] | None = Field(
+        description="Something finer than the classes, which the network learns and sums to them. "
+        "`person`: who it is; every training photo needs a person. `value`: the photo's number, in "
+        "steps; needs `bins`, and the network then tells the number too. `null`: the classes alone."
+    )
     blocks: Literal["auto"] | Annotated[list[Block], Field(min_length=1)] = Field(
         description="The types of network to try: `vanilla` (convolutions, separable ones too), "
         "`residual` (small, ours), `squeezenet` (1.1, 0.7 million parameters), AutoKeras' "
@@ -379,6 +384,10 @@ class Task(Defaults):
                 raise ValueError("kind regression needs bins: the numbers of each class")
             if self.search.objective != "val_loss":
                 raise ValueError("kind regression has no accuracy: search.objective is val_loss")
+            if self.search.fine is not None:
+                raise ValueError("kind regression has no finer classes: search.fine is null")
+        if self.search.fine == "value" and self.bins is None:
+            raise ValueError("search.fine value needs bins: the numbers of each class")
         if self.bins is not None:
             edges = [edge for span in self.bins.values() for edge in span]
             if list(self.bins) != list(self.classes) or edges != sorted(edges):

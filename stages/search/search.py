@@ -19,6 +19,7 @@ from stages.search.trial import watch
 from stages.search.trial.final_fit import final_fit
 from stages.search.trial.plan import Plan
 from stages.search.trial.pure_keras import pure_keras
+from stages.search.trial.target import finish
 from stages.search.trial.tuner import FromShards, automodel, fit
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    model: keras.Model  # pure Keras: `uint8` pictures in, class probabilities or a number out
+    model: keras.Model  # pure Keras: `uint8` pictures in; classes, a number, or both out
     best: Attempt
     trials: list[Attempt]  # the last attempt at every trial, failed ones too
     earlier: list[Attempt]  # the attempts before those
@@ -73,6 +74,7 @@ def search(
         with warnings.catch_warnings():  # the optimizer's state is of no use any more
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             model = pure_keras(tuner.load_model(winner))
+    model = finish(model, plan.target)
     earlier = [each for each in known if each not in trials]
     return Result(model, best, trials, earlier, record, start)
 

@@ -125,6 +125,8 @@ def test_what_is_wrong_for_all_tasks_is_named_once(saved, value, keys, said):
         ({"matte": {"session": "onnx"}}, ".matte: session onnx needs the section onnx"),
         ({"matte": {"onnx": {"file": "a.onnx"}}}, ".matte.onnx.size: missing"),
         ({"kind": "regression", "bins": None}, ": kind regression needs bins"),
+        ({"kind": "regression", "search": {"fine": "value"}}, ": kind regression has no finer"),
+        ({"search": {"fine": "value"}, "bins": None}, ": search.fine value needs bins"),
         ({"title": None}, ".title: None: "),
     ],
 )

@@ -13,7 +13,7 @@ from stages.records.params import Search
 from stages.records.shards import Shards
 from stages.search.trial.blocks import FIRE
 from stages.search.trial.plan import Plan
-from stages.search.trial.target import Classification, Regression
+from stages.search.trial.target import Classification, Fine, Regression
 from tests.params_yaml import complete, write_params
 
 REPO = Path(__file__).resolve().parents[2]
@@ -44,6 +44,14 @@ def regression(parts, n, pretrained_files=None, **changes) -> Plan:
     return Plan(small(**changes), train, val, Regression.of(train), pretrained_files or {})
 
 
+def fine(parts, n, what, **changes) -> Plan:
+    """The same of what is finer than `n` classes, `person` or `value`."""
+    train, val = parts[n]
+    bins = {f"class {k}": (15 + 10 * k, 24 + 10 * k) for k in range(n)}
+    target = Fine.of_persons(train, n) if what == "person" else Fine.of_values(train, bins)
+    return Plan(small(fine=what, **changes), train, val, target)
+
+
 def without_times(trials):
     keys = ("trial", "status", "hyperparameters", "score", "best_epoch", "parameters")
     return [{key: getattr(trial, key) for key in keys} for trial in trials]
@@ -52,7 +60,7 @@ def without_times(trials):
 def write_part(folder, n, n_classes, size, seed):
     """Pictures whose class is a bright stripe: learnt in seconds, nothing else to learn.
 
-    Their values are 20, 30, ... for the first class, the second, ...
+    Their values are 20, 30, ... for the first class, the second, ...; each class has two persons.
     """
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
@@ -65,6 +73,7 @@ def write_part(folder, n, n_classes, size, seed):
     np.save(folder / "images-00001.npy", images[n // 2 :])
     np.save(folder / "labels.npy", labels.astype(np.int64))
     np.save(folder / "values.npy", (20 + 10 * labels).astype(np.float32))
+    np.save(folder / "persons.npy", (np.arange(n) % (2 * n_classes)).astype(np.int32))
     rows = "".join(f"{i % (n // 4)},{i // (n // 4)}\n" for i in range(n))  # four copies of each
     (folder / "index.csv").write_text("id,copy\n" + rows)
 

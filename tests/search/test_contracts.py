@@ -20,7 +20,7 @@ from stages.search.control import Outgrown
 from stages.search.processes.chief import Chief, Servicer
 from stages.search.processes.remote import Worker
 from stages.search.trial.blocks import ImageBlock, ImageModel
-from stages.search.trial.heads import RegressionHead
+from stages.search.trial.heads import FineHead, RegressionHead
 from stages.search.trial.tuner import FromShards
 from stages.search.trial.watch import Stopped
 
@@ -33,6 +33,7 @@ OURS = {  # methods of our own, that override nothing
     Servicer: {"_next", "_full", "expire", "over"},
     ImageBlock: set(),
     ImageModel: set(),
+    FineHead: set(),
     RegressionHead: set(),
 }
 

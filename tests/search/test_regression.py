@@ -10,8 +10,9 @@ from stages.common.errors import UserError
 from stages.networks.predict import outputs
 from stages.records import attempts
 from stages.records.folders import Folders
+from stages.records.params import read
 from stages.records.trials import TRIALS
-from stages.search.data import refuse_unknown_values
+from stages.search.data import refuse_unlearnable
 from stages.search.fingerprint import fingerprint
 from stages.search.search import search
 from tests.search.conftest import plan, regression, without_times
@@ -83,13 +84,14 @@ def test_numbers_that_are_all_the_same_are_an_error(parts, monkeypatch):
 def test_photos_without_a_number_are_counted(stage):
     stage = stage(kind="regression")
     at = Folders("age", stage.path)
-    refuse_unknown_values(at)  # all have one
+    params = read("age", stage.path)
+    refuse_unlearnable(params, at)  # all have one
     (at.shards / "val/values.npy").unlink()
     at.splits.mkdir(parents=True)
     splits = "id,part,value\na,train,3\nb,val,\nc,val,\nd,test,\n"
     (at.splits / "splits.csv").write_text(splits)
     with pytest.raises(UserError, match=r"3 of 4 photos have none(?s:.*)kind to classification"):
-        refuse_unknown_values(at)
+        refuse_unlearnable(params, at)
 
 
 def test_killed_the_stage_goes_on_and_mlflow_has_the_error_in_years(stage):

@@ -18,7 +18,7 @@ from stages.records.shards import Shards
 from stages.records.trials import TRIALS, Trials
 from stages.records.trials import Search as Searched
 from stages.records.weights import WEIGHTS
-from stages.search.data import described, refuse_unknown_values
+from stages.search.data import described, refuse_unlearnable
 from stages.search.processes.child import ARCHITECTURE, CHIEF, RESULT, Child
 from stages.search.processes.supervise import Supervisor
 from stages.tracking.mirror import Mirror
@@ -34,8 +34,7 @@ def run(params: Task, at: Folders) -> tuple[Trials, Path]:
     environment, a chief proposes trials and workers train them. Raises `UserError`, or `SystemExit`
     when a process has ended with an error that it has printed.
     """
-    if params.kind == "regression":
-        refuse_unknown_values(at)
+    refuse_unlearnable(params, at)
     parts = [at.shards / part for part in ("train", "val")]
     data = tuple(described(part, at.root / "dvc.lock") for part in parts)
     children = _children(at.task, digest_folders(*parts), params.search)

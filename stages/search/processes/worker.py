@@ -21,7 +21,7 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.records.folders import Folders
 from stages.records.objective import Objective
-from stages.records.params import read
+from stages.records.params import Task, read
 from stages.records.shards import Shards
 from stages.records.trials import MODEL, TRIALS, Setting, Trials
 from stages.records.weights import WEIGHTS
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stages.search.control import Control
     from stages.search.search import Result
     from stages.search.trial.plan import Plan
+    from stages.search.trial.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +88,21 @@ def _plan(task: str) -> "Plan":
     train, val = (Shards(at.shards / part) for part in ("train", "val"))
     import_keras()
     from stages.search.trial.plan import Plan
-    from stages.search.trial.target import Classification, Regression
 
-    regression = params.kind == "regression"
-    target = Regression.of(train) if regression else Classification(len(params.classes))
-    return Plan(params.search, train, val, target, files)
+    return Plan(params.search, train, val, _target(params, train), files)
+
+
+def _target(params: Task, train: Shards) -> "Target":
+    from stages.search.trial.target import Classification, Fine, Regression
+
+    if params.kind == "regression":
+        return Regression.of(train)
+    if params.search.fine == "person":
+        return Fine.of_persons(train, len(params.classes))
+    if params.search.fine == "value":
+        assert params.bins  # the parameters' schema asks for them
+        return Fine.of_values(train, params.bins)
+    return Classification(len(params.classes))
 
 
 def _params(plan: "Plan") -> dict[str, Setting]:

@@ -57,9 +57,9 @@ def final_fit(
     keras.utils.set_random_seed(params.seed + trial)
     model = start()
     normalise(model, plan.train, params.seed + trial)
-    model.compile(keras.optimizers.Adam(learning_rate), target.loss, metrics=[target.metric])
+    model.compile(keras.optimizers.Adam(learning_rate), target.loss, metrics=target.metrics)
     joined = Joined(plan.train, plan.val)
-    y = np.concatenate([target.targets(part) for part in joined.parts])[joined.rows]
+    y = np.concatenate([target.targets(part, training=True) for part in joined.parts])[joined.rows]
     batches = Batches(
         joined,
         y,

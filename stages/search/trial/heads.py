@@ -1,4 +1,4 @@
-"""The last block of a network that tells numbers."""
+"""The last block of a network that tells numbers, or something finer than classes."""
 
 from typing import Any
 
@@ -28,12 +28,38 @@ class RegressionHead(ak.RegressionHead):
         return config
 
     def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
-        node = tree.flatten(inputs)[0]
-        if len(node.shape) > 2:
-            node = ak.SpatialReduction().build(hp, node)
-        if dropout := hp.Choice("dropout", [0.0, 0.25, 0.5], default=0.0):
-            node = keras.layers.Dropout(dropout)(node)
-        node = keras.layers.Dense(1)(node)
+        node = keras.layers.Dense(1)(_vector(hp, inputs))
         # float32 even in mixed precision: float16 cannot tell 100.05 from 100.1.
         undo = keras.layers.Rescaling(self.scale, self.offset, name=self.name, dtype="float32")
         return undo(node)
+
+
+@keras.saving.register_keras_serializable(package="faces")
+class FineHead(ak.RegressionHead):
+    """`width` probabilities, of something finer than classes.
+
+    A regression's head to AutoKeras, which hands its targets on as they are; a classification's
+    would be encoded again.
+    """
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"width": self.width}
+
+    def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
+        node = keras.layers.Dense(self.width)(_vector(hp, inputs))
+        # float32 even in mixed precision: sums of float16 are not probabilities.
+        return keras.layers.Softmax(name=self.name, dtype="float32")(node)
+
+
+def _vector(hp: keras_tuner.HyperParameters, inputs: Any) -> Any:
+    """Numbers per picture, with dropout: what AutoKeras' `ClassificationHead` begins with."""
+    node = tree.flatten(inputs)[0]
+    if len(node.shape) > 2:
+        node = ak.SpatialReduction().build(hp, node)
+    if dropout := hp.Choice("dropout", [0.0, 0.25, 0.5], default=0.0):
+        node = keras.layers.Dropout(dropout)(node)
+    return node

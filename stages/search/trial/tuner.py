@@ -199,8 +199,8 @@ def fit(model: ak.AutoModel, plan: Plan) -> None:
     x, x_val = (np.broadcast_to(np.uint8(0), part.shape) for part in (plan.train, plan.val))
     model.fit(
         x,
-        target.targets(plan.train),
-        validation_data=(x_val, target.targets(plan.val)),
+        target.targets(plan.train, training=True),
+        validation_data=(x_val, target.targets(plan.val, training=False)),
         epochs=params.max_epochs,
         batch_size=params.batch_size,
         callbacks=[early],
