@@ -4,9 +4,9 @@ PHOTOS holds matting/image and matting/mask (white where people are). Every sess
 are on this machine runs on the crop that the pipeline would make of the largest face. IoU:
 intersection over union of alpha and mask, both cut at one half. Boundary F: the harmonic mean of
 the shares of each outline that lie within `NEAR` of the other (D. Martin et al., "Learning to
-detect natural image boundaries", 2004). ms: one picture on one core. Portraits are photos whose
-face is at least `PORTRAIT` as wide as they are; the rest is mostly crowds and blur, and some have
-no mask for the person in front.
+detect natural image boundaries", 2004). ms: CPU time of one picture, with one thread. Portraits are
+photos whose face is at least `PORTRAIT` as wide as they are; the rest is mostly crowds and blur,
+and some have no mask for the person in front.
 """
 
 import argparse
@@ -124,12 +124,12 @@ def main() -> None:
                 print(f"{name:24}cannot run: {str(error).split(':')[0]}: {name!r} is not at hand")
                 continue
             cut_out(faces[0].crop, session)  # the first takes longer
-            start = time.perf_counter()
+            start = time.process_time()
             alphas = [
                 cut_out(face.crop, session)[..., 3]
                 for face in progress(faces, desc=name, total=len(faces))
             ]
-            ms = 1000 * (time.perf_counter() - start) / len(faces)
+            ms = 1000 * (time.process_time() - start) / len(faces)
         scores = np.array([iou(a, face.mask) for a, face in zip(alphas, faces, strict=True)])
         edges = np.array([boundary_f(a, face.mask) for a, face in zip(alphas, faces, strict=True)])
         title = name if onnx is None else Path(onnx.file).stem + ", mirrored too" * onnx.mirror
