@@ -196,10 +196,13 @@ class Augment(Section):
     copies: Positive = Field(
         description="Pictures of each training cut-out; the first one is the cut-out as it is."
     )
-    size: int = Field(ge=16, le=512, description="Side of the network's input, pixels.")
-    channels: Literal["rgb", "gray"] = Field(
-        description="Whether the network sees colours or grey."
+    size: int = Field(
+        ge=16,
+        le=512,
+        description="Side of the pictures that a search learns from, pixels. The original networks "
+        "resize them to their own input.",
     )
+    channels: Literal["rgb", "gray"] = Field(description="Whether a search sees colours or grey.")
     background: Literal["keep"] | tuple[Byte, Byte, Byte] = Field(
         description="The colour behind the cut-out, `[red, green, blue]`. `keep`: the photo's own "
         "background."
