@@ -64,8 +64,16 @@ def _words(answer: Answer) -> list[str]:
     if answer.answer == UNSURE:
         line = f"unsure; likeliest {line}"
     if answer.value is not None:
-        line += f", {answer.value:.1f}"
+        line += f", {_number(answer.value, answer.value_low, answer.value_high)}"
     return [line, *warnings]
+
+
+def _number(value: float, low: float | None, high: float | None) -> str:
+    """37 (31 to 43); decimals only where the range is narrow."""
+    if low is None or high is None:
+        return f"{value:.1f}"
+    digits = 0 if high - low >= 2 else 2
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 if __name__ == "__main__":

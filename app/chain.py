@@ -39,6 +39,8 @@ class Answer:
     answer: str | None = None  # the label, or "unsure" where the confidence is too low
     confidence: float | None = None  # the label's calibrated probability
     value: float | None = None  # the number, e.g. years, of a network that tells one
+    value_low: float | None = None  # 80 % of photos have their number between these two
+    value_high: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)  # class: calibrated, sum 1
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in upright pixels
     warnings: tuple[str, ...] = ()
@@ -98,12 +100,15 @@ class Chain:
         best = int(probabilities.argmax())
         label, title = list(self.titles.items())[best]
         confidence = float(probabilities[best])
+        value, low, high = _range(values, self._calibration.within)
         return Answer(
             label=label,
             title=title,
             answer=label if confidence >= self.settings.unsure_below else UNSURE,
             confidence=confidence,
-            value=None if values is None else float(values[0]),
+            value=value,
+            value_low=low,
+            value_high=high,
             probabilities=dict(zip(self.titles, map(float, probabilities), strict=True)),
             box=box,
             warnings=warnings,
@@ -118,3 +123,13 @@ class Chain:
             which = self.settings.extract.face
             words.append(f"{face.faces} faces; the answer is about the {which} one")
         return tuple(words)
+
+
+def _range(
+    values: np.ndarray | None, within: float | None
+) -> tuple[float | None, float | None, float | None]:
+    """The number of one photo, and the ends of its range."""
+    if values is None:
+        return None, None, None
+    value = float(values[0])
+    return (value, None, None) if within is None else (value, value - within, value + within)

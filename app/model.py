@@ -24,6 +24,8 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "answer", required=False),
             ColSpec(DataType.double, "confidence", required=False),
             ColSpec(DataType.double, "value", required=False),
+            ColSpec(DataType.double, "value_low", required=False),
+            ColSpec(DataType.double, "value_high", required=False),
             ColSpec(Map(DataType.double), "probabilities"),
             ColSpec(Array(DataType.double), "box", required=False),
             ColSpec(Array(DataType.string), "warnings"),

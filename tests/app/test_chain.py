@@ -46,6 +46,10 @@ def assert_answers_are_those_of(table: pd.DataFrame, chain: Chain, root: Path, t
         found = list(answer.probabilities.values())
         np.testing.assert_allclose(found, [row[name] for name in columns], atol=1e-5)
         assert answer.label == row["predicted"]
+        if np.isnan(row["predicted_value"]):
+            assert answer.value is None
+        else:
+            assert answer.value == pytest.approx(row["predicted_value"], rel=1e-5)
 
 
 def test_originals_get_the_exam_s_answers(chain, promoted):

@@ -81,10 +81,11 @@ def build(root: Path, monkeypatch, local: Path | None = None) -> None:
         stage(TASK)
 
 
-def write_network(quality: float, search_id: str) -> None:
+def write_network(quality: float, search_id: str, *, number: bool = False) -> None:
     """data/search, data/evaluate, data/baseline and reports: a network whose weights are those of a
     logistic regression that has learnt the exam by heart, mixed with noise: `quality` 1 knows it
-    all, 0 nothing, -1 says the contrary."""
+    all, 0 nothing, -1 says the contrary. `number`: its second output tells the mean of the pixels.
+    """
     import keras
     from sklearn.linear_model import LogisticRegression
 
@@ -105,6 +106,10 @@ def write_network(quality: float, search_id: str) -> None:
         + [keras.layers.Flatten(), dense]
     )
     dense.set_weights([np.stack([0 * kernel[0], kernel[0]], 1), np.array([0, bias])])
+    if number:
+        value = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(1 / 3))
+        mean = keras.layers.GlobalAveragePooling2D()(model.inputs[0])
+        model = keras.Model(model.inputs, [model.outputs[0], value(mean)])
     model.save(search / "model.keras")
     CLASSES_FILE.write(search, CLASSES)
     TRIALS.write(search, trials(search_id))
@@ -220,7 +225,10 @@ def trial(number: int) -> Attempt:
         parameters=1234,
         batch_size=32,
         epochs=tuple(
-            Epoch(epoch=e, time_ms=1000 + e, loss=1.0, val_loss=1.0 - e / 4) for e in range(2)
+            Epoch(
+                e, time_ms=1000 + e, loss=1.0, val_loss=1.0 - e / 4, accuracy=0.5, val_accuracy=0.5
+            )
+            for e in range(2)
         ),
         memory_mb=900.0,
     )

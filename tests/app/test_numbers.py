@@ -1,0 +1,106 @@
+"""A network that tells classes and a number, through the doors of all stages after the search."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from app.chain import Chain
+from stages.records.evaluation import EVALUATION, METRICS
+from stages.records.folders import Folders
+from stages.records.predictions import PREDICTIONS
+from stages.records.promotion import ROLES
+from stages.records.shards import Shards
+from stages.records.splits import SPLITS
+from tests.app.test_chain import assert_answers_are_those_of, photo_of, predictions
+from tests.promote import mini
+from tests.promote.mini import TASK
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory) -> Path:
+    """A project whose network tells a number, the mean of the pixels, which is at most 10 off."""
+    from stages.evaluate.__main__ import main as evaluate
+    from stages.promote.__main__ import main as promote
+    from stages.report.__main__ import main as report
+    from stages.suspects.__main__ import main as suspects
+
+    root = tmp_path_factory.mktemp("numbered") / "project"
+    shutil.copytree(mini.shared(tmp_path_factory), root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        true, rng = {}, np.random.default_rng(0)
+        for part in ("train", "val", "test", "wild"):
+            shards = Shards(Folders(TASK).shards / part)
+            means = shards.read(np.arange(len(shards))).mean((1, 2, 3))
+            numbers = means + rng.uniform(-10, 10, len(means))
+            true |= zip(shards.index()["id"], numbers.tolist(), strict=True)
+        splits = Folders(TASK).splits
+        photos = [replace(each, value=true[each.id]) for each in SPLITS.read(splits)]
+        SPLITS.write(splits, photos)
+        mini.write_network(0.1, "4", number=True)
+        evaluate(TASK)
+        promote(TASK)
+        suspects(TASK)
+        report(TASK)
+    return root
+
+
+@pytest.fixture(scope="module")
+def folder(numbered) -> Path:
+    """Its chain, whatever the gates said."""
+    promoted = Folders(TASK, numbered).promote
+    return next(folder for role in ROLES if (folder := promoted / role).is_dir())
+
+
+@pytest.fixture(scope="module")
+def chain(folder) -> Chain:
+    return Chain(folder)
+
+
+def test_originals_get_the_exam_s_classes_and_numbers(chain, numbered):
+    table = predictions(numbered, TASK)
+    assert (np.abs(table["value"] - table["predicted_value"]) < 10).all()
+    assert_answers_are_those_of(table, chain, numbered, TASK)
+
+
+def test_an_answer_names_a_number_and_its_range(chain, numbered):
+    within = EVALUATION.read(Folders(TASK, numbered).evaluate).calibration.within
+    row = predictions(numbered, TASK).iloc[0]
+    answer = chain.answer(photo_of(numbered, TASK, row["id"]))
+    assert answer.value_low == pytest.approx(answer.value - within)
+    assert answer.value_high == pytest.approx(answer.value + within)
+    assert chain.answer(b"").value_low is None
+
+
+def test_mlflow_gets_the_fields(numbered, folder):
+    import pandas as pd
+
+    from app.model import SIGNATURE, FaceModel
+
+    class Context:
+        artifacts = {"chain": str(folder)}
+
+    model = FaceModel()
+    model.load_context(Context())
+    photo = photo_of(numbered, TASK, predictions(numbered, TASK)["id"].iloc[0])
+    table = model.predict(None, pd.DataFrame({"photo": [photo, b"no photo"]}))
+    assert list(table) == SIGNATURE.outputs.input_names()
+    assert table["value_low"][0] < table["value"][0] < table["value_high"][0]
+    assert table["value_low"][1] is None
+
+
+def test_the_numbers_are_judged(numbered):
+    at = Folders(TASK, numbered)
+    rows = [each for each in PREDICTIONS.read(at.evaluate) if each.part == "test"]
+    errors = np.array([abs(each.value - each.predicted_value) for each in rows])
+    evaluation = EVALUATION.read(at.evaluate)
+    test = evaluation.parts["test"]
+    assert evaluation.kind == "classification"
+    assert test.mae == pytest.approx(errors.mean())
+    assert test.in_range == (errors <= evaluation.calibration.within).mean()
+    found = METRICS.read(at.reports)["test"]
+    assert found.mae_low < found.mae < found.mae_high
+    assert found.accuracy is not None
