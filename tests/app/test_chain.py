@@ -1,5 +1,6 @@
 import io
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from stages.records.chain import CHAIN, weights
 from stages.records.flags import WORDS
 from stages.records.predictions import UNSURE
 from stages.records.weights import WEIGHTS
-from stages.weights.known import SEGMENTERS, SELFIE
+from stages.weights.known import CARRIER, SEGMENTERS, SELFIE
 from tests.conftest import TASK as BUILT
 from tests.promote.mini import CLASSES, TASK, build, write_network
 from tests.tflite_file import red_channel
@@ -65,7 +66,7 @@ def test_originals_get_the_answers_that_evaluate_wrote(built):
 
 
 @pytest.mark.slow
-def test_what_selfie_has_cut_out_gets_the_exam_s_answers(tmp_path, monkeypatch):
+def test_what_yunet_and_selfie_have_seen_gets_the_exam_s_answers(tmp_path, monkeypatch):
     from stages.promote.__main__ import main as promote
 
     file = tmp_path / SELFIE.file
@@ -76,7 +77,9 @@ def test_what_selfie_has_cut_out_gets_the_exam_s_answers(tmp_path, monkeypatch):
     write_network(0.1, "4")
     promote(TASK)
     champion = root / "data/promote" / TASK / "champion"
-    assert WEIGHTS.read(weights(champion)).segmenter.name == "selfie"
+    used = WEIGHTS.read(weights(champion))
+    assert used.detector.name == ("yunet" if find_spec(CARRIER) else "haar")
+    assert used.segmenter.name == "selfie"
     assert_answers_are_those_of(predictions(root, TASK), Chain(champion), root, TASK)
 
 
