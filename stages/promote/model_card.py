@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from stages.common.files import sha256
+from stages.records.calibration import RANGE_LEVEL
 from stages.records.chain import CHAIN, weights
 from stages.records.evaluation import EVALUATION, Exam, Slice
 from stages.records.promotion import Decision
@@ -29,7 +30,8 @@ METRICS = {  # of an exam: name for people
     "ece": "expected calibration error",
     "qwk": "quadratic-weighted kappa",
     "group_error": "mean error in groups",
-    "mae": "mean absolute error",
+    "mae": "mean absolute error of the number",
+    "in_range": "numbers within the range",
 }
 SLICES = 8  # shown of each part, the largest gaps first
 SPECIAL = re.compile(r"([\\`*_\[\]<>|&~#!$])")
@@ -77,6 +79,7 @@ def model_card(
             together=together,
             parts=parts,
             metrics=METRICS,
+            range_level=RANGE_LEVEL,
             calibration=evaluation.calibration,
             slices={part: _slices(exam) for part, exam in parts.items()},
             trials=trials,

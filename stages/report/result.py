@@ -41,7 +41,7 @@ class Result:
     exam: Exam
     accuracy: Measure | None  # None: there are no photos
     balanced: Measure | None
-    error: Measure | None  # of a regression that was asked about photos with known numbers
+    error: Measure | None  # of the number; None: a judgement by classes, or unknown numbers
 
     @property
     def first(self) -> Measure | None:
@@ -55,7 +55,10 @@ class Result:
 
 
 def result(exam: Exam, median_error: float | None = None) -> Result:
-    """`exam` with what chance reaches in it; `median_error` is the function below."""
+    """`exam` with what chance reaches in it.
+
+    With `median_error`, the function below, it is judged by its number where that was measured.
+    """
     accuracy = balanced = error = None
     if exam.accuracy is not None and exam.baseline_accuracy is not None:
         ends = exam.intervals["accuracy"]

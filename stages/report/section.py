@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stages.records.baselines import BASELINES
+from stages.records.calibration import RANGE_LEVEL
 from stages.records.evaluation import EVALUATION, CalibrationReport, Exam
 from stages.records.folders import Folders, photos, picture
 from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
@@ -108,6 +109,8 @@ class Chapter:
     classes: dict[str, Class]
     exams: dict[str, Exam]
     headlines: dict[str, Headline | None]
+    beside: dict[str, Headline]  # of the number that a classification tells beside the class
+    range_level: float  # share of photos that should have their number in the answer's range
     shows: Shows  # of the photos of test
     together: Together
     verdict: list[str]
@@ -165,7 +168,12 @@ def read_chapter(
     promotion = PROMOTION.read(at.promote)
     compared = systems(LEADERBOARD.read(at.promote))
     exams = {part: evaluation.parts[part] for part in EXAMS}
-    results = {part: result(exam, median_error(predictions, part)) for part, exam in exams.items()}
+    numeric = {part: result(exam, median_error(predictions, part)) for part, exam in exams.items()}
+    if evaluation.kind == "regression":
+        results, beside = numeric, {}
+    else:
+        results = {part: result(exam) for part, exam in exams.items()}
+        beside = {part: each for part, each in numeric.items() if each.error}
     classes = coloured(titles)
     aside = set_aside(tables)
     train = Shards(at.shards / "train")
@@ -178,11 +186,14 @@ def read_chapter(
         classes=classes,
         exams=exams,
         headlines={part: headline(each) for part, each in results.items()},
+        beside={part: shown for part, each in beside.items() if (shown := headline(each))},
+        range_level=RANGE_LEVEL,
         shows=shows,
         together=together,
         verdict=verdict(
             results["test"],
             results["wild"],
+            beside=beside,
             shows=shows,
             task=at.task,
             promotion=promotion,

@@ -1,6 +1,6 @@
 """What the numbers are worth, in plain sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stages.records.findings import COMMAND
 from stages.records.promotion import Decision
@@ -14,6 +14,7 @@ def verdict(
     test: Result,
     wild: Result,
     *,
+    beside: Mapping[str, Result] | None = None,
     shows: Shows = "people never seen",
     task: str = "",
     promotion: Decision | None = None,
@@ -22,6 +23,7 @@ def verdict(
 ) -> list[str]:
     """Judge both exams against chance, against each other, and against simpler `systems`.
 
+    `beside`: results by number of the parts, where a classification tells a number as well.
     `shows`: what the test photos are. `champion`: there is one, whatever became of this network.
     """
     sentences = [_against_chance("test", test), *_new_faces(test, shows, task)]
@@ -29,6 +31,7 @@ def verdict(
         sentences += [_against_chance("wild", wild), *_carries_over(test, wild)]
     else:
         sentences.append("There are no wild photos: nothing is known of other cameras and places.")
+    sentences += [_against_chance(part, each) for part, each in (beside or {}).items()]
     return [*sentences, *_against_simpler(systems), *_not_promoted(promotion, champion)]
 
 

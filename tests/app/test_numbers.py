@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from app.chain import Chain
+from stages.records.chain import CARD
 from stages.records.evaluation import EVALUATION, METRICS
 from stages.records.folders import Folders
 from stages.records.predictions import PREDICTIONS
 from stages.records.promotion import ROLES
 from stages.records.shards import Shards
 from stages.records.splits import SPLITS
+from stages.report.section import read_chapter
 from tests.app.test_chain import assert_answers_are_those_of, photo_of, predictions
 from tests.promote import mini
 from tests.promote.mini import TASK
@@ -104,3 +106,31 @@ def test_the_numbers_are_judged(numbered):
     found = METRICS.read(at.reports)["test"]
     assert found.mae_low < found.mae < found.mae_high
     assert found.accuracy is not None
+
+
+def test_the_report_shows_classes_and_the_number(numbered):
+    at = Folders(TASK, numbered)
+    chapter = read_chapter(at, "Tone", mini.CLASSES)
+    assert [line.name for line in chapter.headlines["test"].lines] == [
+        "accuracy",
+        "balanced accuracy",
+    ]
+    [line] = chapter.beside["test"].lines
+    assert line.name == "mean absolute error"
+    assert float(line.text) == pytest.approx(chapter.exams["test"].mae, abs=0.05)
+    assert chapter.numbers["test"] is not None and chapter.numbers["wild"] is not None
+    assert sum(said.startswith("Off by") for said in chapter.verdict) == 2
+    assert f"±{line.text}" in (at.report / "overview.html").read_text()
+    page = (at.report / "section.html").read_text()
+    assert "80% of new photos should have their number in it" in page
+    assert "Numbers within the range" in page
+
+
+def test_the_card_tells_both(folder):
+    card = (folder / CARD).read_text()
+    test = EVALUATION.read(folder).parts["test"]
+    assert "one of 2 classes, and estimates a number:" in card
+    assert f"| balanced accuracy | {test.balanced_accuracy:.3f} (" in card
+    assert f"| mean absolute error of the number | {test.mae:.3f} (" in card
+    assert f"| numbers within the range | {test.in_range:.3f} (" in card
+    assert "80 % of new photos have their number in it" in card

@@ -575,6 +575,7 @@ def test_a_challenger_and_no_champion(tmp_path):
 
 def test_a_task_that_names_numbers(tmp_path):
     chapter = build(tmp_path, numbers=True, wild=False)
+    assert chapter.beside == {}  # the number is the headline
     said = text(section(chapter) + overview(chapter))
     assert "Mean absolute error by epoch" in said and "Quadratic-weighted kappa" in said
     assert "standard deviation of 7.9" in said and "±12.5" in said
