@@ -30,7 +30,7 @@ def fit(job: Job, describe: Describe, name: str) -> Fitted:
     train = job.parts["train"]
     originals = np.flatnonzero(train.index()["copy"].to_numpy() == 0)
     pictures = keras.Input(train.shape[1:], dtype="uint8")
-    trunk = keras.Model(pictures, describe(keras.layers.Rescaling(1.0)(pictures)))
+    trunk = keras.Model(pictures, describe(pictures))
     features = {
         part: _features(job.parts[part], np.arange(len(job.parts[part])), trunk) for part in JUDGED
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from stages.networks.channels import rgb
 from stages.networks.middle import middle
@@ -28,11 +28,11 @@ def lab(pixels: Any) -> Any:
     """
     face = middle(rgb(pixels))
     _, height, width, _ = face.shape
-    values = layers.Reshape((height * width, 3))(_lab(face / 255))
+    values = ops.reshape(_lab(face / 255), (-1, height * width, 3))
     spread = ops.quantile(values, [share / 100 for share in PERCENTILES], axis=1)
-    spread = layers.Reshape((3 * len(PERCENTILES),))(ops.transpose(spread, (1, 0, 2)))
+    spread = ops.reshape(ops.transpose(spread, (1, 0, 2)), (-1, 3 * len(PERCENTILES)))
     means, deviations = ops.mean(values, axis=1), ops.std(values, axis=1)
-    return layers.Concatenate()([means, deviations, spread])
+    return ops.concatenate([means, deviations, spread], axis=-1)
 
 
 def _lab(srgb: Any) -> Any:
@@ -42,4 +42,4 @@ def _lab(srgb: Any) -> Any:
     root = ops.power(ops.maximum(xyz, 0.008856), 1 / 3)
     root = ops.where(xyz > 0.008856, root, 7.787 * xyz + 16 / 116)
     x, y, z = ops.split(root, 3, axis=-1)
-    return layers.Concatenate()([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+    return ops.concatenate([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -27,7 +27,7 @@ def hog(pixels: Any) -> Any:
     blocks = _histograms(_directions(grey(face)))
     blocks = ops.minimum(blocks / (_length(blocks) + 0.1 * NUMBERS), 0.2)
     blocks = blocks / (_length(blocks) + 1e-3)
-    return layers.Flatten()(blocks)
+    return ops.reshape(blocks, (-1, blocks.shape[1] * NUMBERS))
 
 
 def _directions(face: Any) -> Any:
@@ -62,9 +62,9 @@ def _histograms(directions: Any) -> Any:
     )
     blocks = fixed(sums, np.repeat(kernel, BINS, axis=2), directions)
     side = blocks.shape[1]
-    blocks = layers.Reshape((side, side, BINS, CELLS * CELLS))(blocks)
-    blocks = layers.Permute((2, 1, 4, 3))(blocks)
-    return layers.Reshape((side * side, NUMBERS))(blocks)
+    blocks = ops.reshape(blocks, (-1, side, side, BINS, CELLS * CELLS))
+    blocks = ops.transpose(blocks, (0, 2, 1, 4, 3))
+    return ops.reshape(blocks, (-1, side * side, NUMBERS))
 
 
 def _length(blocks: Any) -> Any:

@@ -19,6 +19,18 @@ def answers(function, pictures, folder):
     return found
 
 
+def answers_in_half_precision(function, pictures):
+    """The same while new layers compute with 16 bits, as a search on a GPU may ask for."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input(pictures.shape[1:], dtype="uint8")
+        network = keras.Model(inputs, function(keras.layers.Rescaling(1.0)(inputs)))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return network.predict_on_batch(pictures)
+
+
 def faces(n, side, channels=3):
     """Smooth uint8 pictures, (n, side, side, channels): a grid of random colours, blown up."""
     import cv2

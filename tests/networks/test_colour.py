@@ -4,7 +4,7 @@ import pytest
 
 from stages.common.middle import middle
 from stages.networks import colour
-from tests.networks.saved import answers, faces
+from tests.networks.saved import answers, answers_in_half_precision, faces
 
 
 def opencv(picture):
@@ -47,3 +47,9 @@ def test_the_edge_is_not_seen(tmp_path):
     white = np.where(np.arange(50)[:, None, None] < 11, 255, face).astype(np.uint8)
     found = answers(colour.lab, np.concatenate([face, white]), tmp_path)
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_half_precision_changes_nothing(tmp_path):
+    pictures = faces(2, 128)
+    found = answers_in_half_precision(colour.lab, pictures)
+    np.testing.assert_array_equal(found, answers(colour.lab, pictures, tmp_path))

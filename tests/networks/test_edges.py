@@ -4,7 +4,7 @@ import pytest
 
 from stages.common.middle import middle
 from stages.networks import edges
-from tests.networks.saved import answers, faces
+from tests.networks.saved import answers, answers_in_half_precision, faces
 
 HOG = cv2.HOGDescriptor((64, 64), (16, 16), (8, 8), (8, 8), 9)
 
@@ -43,3 +43,9 @@ def test_pictures_of_any_shape(shape):
 
 def test_nothing_to_be_seen(tmp_path):
     assert (answers(edges.hog, np.full((1, 128, 128, 3), 99, np.uint8), tmp_path) == 0).all()
+
+
+def test_half_precision_changes_nothing(tmp_path):
+    pictures = faces(2, 128)
+    found = answers_in_half_precision(edges.hog, pictures)
+    np.testing.assert_array_equal(found, answers(edges.hog, pictures, tmp_path))
