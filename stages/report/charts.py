@@ -74,14 +74,17 @@ class Axes:
 
 
 def curve_panels(trials: Iterable[Attempt], best: int) -> list[Panel]:
-    """Two charts over epochs: the loss, and the accuracy or the mean absolute error.
+    """Charts over epochs: the loss, and the accuracy or the mean absolute error or both.
 
     `best` is the number of the best trial.
     """
     trained = sorted((t for t in trials if t.epochs), key=lambda t: t.trial == best)
-    if trained[-1].epochs[0].val_mae is not None:
-        return [_falling("loss", trained, best), _falling("mae", trained, best)]
-    return [_falling("loss", trained, best), _curves("accuracy", trained, best, SHARES)]
+    panels, measured = [_falling("loss", trained, best)], trained[-1].epochs[0]
+    if measured.val_accuracy is not None:
+        panels.append(_curves("accuracy", trained, best, SHARES))
+    if measured.val_mae is not None:
+        panels.append(_falling("mae", trained, best))
+    return panels
 
 
 def _falling(metric: str, trials: Sequence[Attempt], best: int) -> Panel:

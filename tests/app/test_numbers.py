@@ -122,6 +122,7 @@ def test_the_report_shows_classes_and_the_number(numbered):
     assert sum(said.startswith("Off by") for said in chapter.verdict) == 2
     assert f"±{line.text}" in (at.report / "overview.html").read_text()
     page = (at.report / "section.html").read_text()
+    assert '<td class="n" data-name="error">8.50</td>' in page  # of a trial
     assert "80% of new photos should have their number in it" in page
     assert "Numbers within the range" in page
 

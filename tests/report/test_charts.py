@@ -78,6 +78,9 @@ def test_what_names_numbers_has_errors_instead_of_accuracies():
     _, error = curve_panels([wild, calm], best=0)
     assert (error.title, error.cut) == ("Mean absolute error", True)
     assert float(error.y[0].text) == 0 and float(error.y[-1].text) <= 40
+    both = tuple(replace(each, accuracy=0.5, val_accuracy=0.25) for each in epochs)
+    panels = curve_panels([trial(0, [1.0], epochs=both)], best=0)
+    assert [panel.title for panel in panels] == ["Loss", "Accuracy", "Mean absolute error"]
     row = leaderboard(search([calm])).rows[0]
     assert (row.val_accuracy, row.val_mae) == (None, 10.0)
 
