@@ -83,7 +83,9 @@ def search_once(root: Path) -> None:
     params = load().tasks["idol"].search
     params = params.model_copy(update=BRIEF | {"max_trials": 1})
     with tempfile.TemporaryDirectory() as scratch:
-        search(Plan(params, train, val, Classification(4)), Path(scratch) / "search")
+        search(
+            Plan(params, train, val, Classification(4), root / "features"), Path(scratch) / "search"
+        )
 
 
 BRIEF = {"max_epochs": 2, "samples_per_epoch": 1000, "blocks": ["vanilla"]}

@@ -57,7 +57,7 @@ def compare(params: Search, train: Shards, val: Shards, root: Path) -> tuple[lis
     import keras
 
     from stages.search.search import search
-    from stages.search.trial import tuner
+    from stages.search.trial import lesson
     from stages.search.trial.plan import Plan
     from stages.search.trial.target import Classification
 
@@ -68,23 +68,23 @@ def compare(params: Search, train: Shards, val: Shards, root: Path) -> tuple[lis
     blocks = ["vanilla", "residual"]
     update = {"blocks": blocks, "max_trials": len(NAMES), "patience": params.max_epochs}
     params = params.model_copy(update=update)
-    plan = Plan(params, train, val, target)
+    plan = Plan(params, train, val, target, root / "features")
     trials, fits = [], []
     gc.freeze()  # as the search's own process does
     once = params.model_copy(update={"max_trials": 1})
-    search(Plan(once, train, val, target), root / "warm-up")
+    search(Plan(once, train, val, target, root / "features"), root / "warm-up")
     for each in range(ROUNDS):
         networks = []
-        normalise = tuner.normalise
+        normalise = lesson.normalise
 
         def remember(model: keras.Model, pictures: Pictures, seed: int) -> None:
             networks.append(model.to_json())  # noqa: B023
             normalise(model, pictures, seed)  # noqa: B023
 
-        tuner.normalise = remember
+        lesson.normalise = remember
         scratch = root / f"search{each}"
         trials.append(search(plan, scratch).trials)
-        tuner.normalise = normalise
+        lesson.normalise = normalise
         fits.append([])
         for network in networks:
             keras.backend.clear_session()

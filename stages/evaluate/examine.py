@@ -88,7 +88,7 @@ def examine(
     regression = params.kind == "regression"
     classes = list(params.classes)
     val = parts[0]
-    if trials.final_fit or val_outputs:
+    if trials.final_fits or val_outputs:
         parts = parts[1:]
     answered = {part.name: outputs(model, part.pictures, params.kind) for part in parts}
     on_val = val_outputs or answered.get("val")

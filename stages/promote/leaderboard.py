@@ -37,7 +37,7 @@ def of_network(
     pretrained = any(
         value for name, value in best.hyperparameters.items() if name.endswith("pretrained")
     )
-    attempts = [*trials.attempts(), *([trials.final_fit] if trials.final_fit else [])]
+    attempts = [*trials.attempts(), *trials.final_fits]
     return Standing(
         system=system,
         kind=kind,

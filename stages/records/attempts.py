@@ -14,11 +14,15 @@ from stages.records.json_file import JsonFile
 from stages.records.trials import Attempt
 
 ALONE = "alone"  # the `worker` of a search in one process
-FINAL_FIT = JsonFile("final_fit.json", Attempt)  # the winner's last training, on train and val
 
 
 def folder(scratch: Path) -> Path:
     return scratch / "attempts"
+
+
+def final_fit_file(trial: int) -> JsonFile[Attempt]:
+    """The last training of a trial's network, on train and val."""
+    return JsonFile(f"final_fits/{trial:04}.json", Attempt)
 
 
 def read(scratch: Path) -> list[Attempt]:
@@ -66,6 +70,13 @@ def interrupt(
     return left
 
 
-def final_fit(scratch: Path) -> Attempt | None:
-    """The record of the final fit, where one has begun."""
-    return FINAL_FIT.read(scratch) if FINAL_FIT.path(scratch).exists() else None
+def final_fit(scratch: Path, trial: int) -> Attempt | None:
+    """The record of a trial's final fit, where one has begun."""
+    file = final_fit_file(trial)
+    return file.read(scratch) if file.path(scratch).exists() else None
+
+
+def final_fits(scratch: Path) -> list[Attempt]:
+    """The records of all final fits that have begun."""
+    found = sorted((scratch / "final_fits").glob("*.json"))
+    return [final_fit_file(int(path.stem)).read(scratch) for path in found]

@@ -79,8 +79,8 @@ CATALOGUE = (
         "`search`",
     ),
     Entry(
-        attempts.FINAL_FIT.path(at.searches / "<id>"),
-        "the winner's last training, on train and val",
+        at.searches / "<id>" / "final_fits/<trial>.json",
+        "a member's last training, on train and val",
         "`search`",
     ),
     Entry(at.search / trials.MODEL, "the winning network"),

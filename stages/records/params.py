@@ -6,7 +6,6 @@ descriptions become docs/parameters.md and the JSON schema (`python -m stages.pa
 """
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,8 +16,7 @@ from stages.common.errors import UserError
 from stages.records.flags import CutoutFlag, FaceFlag
 from stages.records.section import Positive, Section, Share
 from stages.records.sources import Source
-from stages.records.splits import Shows, Together
-from stages.records.weights import Weights as WeightsList
+from stages.records.splits import Together
 
 PARTS = ("train", "val", "test", "wild")
 FOLDER = Path("data/params")
@@ -26,7 +24,17 @@ FOLDER = Path("data/params")
 Byte = Annotated[int, Field(ge=0, le=255)]
 Deviation = Annotated[float, Field(gt=0)]
 Bins = dict[str, tuple[float, float]]
-Block = Literal["vanilla", "residual", "squeezenet", "efficient", "resnet", "xception"]
+Block = Literal[
+    "face",
+    "edges",
+    "colour",
+    "vanilla",
+    "residual",
+    "squeezenet",
+    "efficient",
+    "resnet",
+    "xception",
+]
 
 
 class Weights(Section):
@@ -171,12 +179,6 @@ class Split(Section):
         "exam is people never seen. `shot`: near-duplicates only, so that the exam is other photos "
         "of people that the network may know."
     )
-    same_face: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        description="Photos without a name count as one person if SFace finds their faces so "
-        "similar (cosine, the mean over the photos of two groups). A photo without a name may join "
-        "a named person; two names are never joined. `null`: faces are not compared, and nothing "
-        "that describes a face is computed here. `keep_together: shot` does not use it."
-    )
     duplicate_similarity: float = Field(
         ge=0.5,
         le=1,
@@ -185,16 +187,6 @@ class Split(Section):
         "resemble one another more).",
     )
     seed: int = Field(description="Another seed deals the photos otherwise.")
-
-    def exam_shows(self, persons: Iterable[str], weights: WeightsList) -> Shows:
-        """What the exam on test asks. `persons`: of the test photos, "" where unknown."""
-        if self.keep_together == "shot":
-            return "other photos of people it may know"
-        if all(persons):
-            return "people never seen"
-        if self.same_face is not None and weights.tells_faces:
-            return "people never seen, as far as their faces tell"
-        return "photos kept out of training; who is on them is not known"
 
     @model_validator(mode="after")
     def _room_for_train(self) -> "Split":
@@ -269,10 +261,12 @@ class Search(Section):
         "steps; needs `bins`, and the network then tells the number too. `null`: the classes alone."
     )
     blocks: Literal["auto"] | Annotated[list[Block], Field(min_length=1)] = Field(
-        description="The types of network to try: `vanilla` (convolutions, separable ones too), "
-        "`residual` (small, ours), `squeezenet` (1.1, 0.7 million parameters), AutoKeras' "
-        "`efficient`, `resnet`, `xception`. `auto`: `vanilla` and `residual` on a CPU, all but "
-        "`squeezenet` on a GPU."
+        description="The types of network to try: `face` (SFace, a network that tells people "
+        "apart), `edges` (HOG) and `colour` (CIE Lab), whose features are computed once; `vanilla` "
+        "(convolutions, separable ones too), `residual` (small, ours), `squeezenet` (1.1, 0.7 "
+        "million parameters), AutoKeras' `efficient`, `resnet`, `xception`. `auto`: the first five "
+        "on a CPU, all but `squeezenet` on a GPU. Without its weights `face` is not tried, with "
+        "one warning."
     )
     pretrained: bool = Field(
         description="Start `squeezenet`, `efficient`, `resnet` and `xception` from ImageNet "
@@ -282,7 +276,18 @@ class Search(Section):
         "(16 to 94 MB) are used where `weights.local` has them."
     )
     max_parameters: Positive = Field(
-        description="Networks with more weights than this are not trained."
+        description="Networks with more weights that train than this are not trained."
+    )
+    feature_copies: Positive = Field(
+        description="How many pictures of each training photo, of its `augment.copies`, a network "
+        "sees whose first part is frozen. That part is applied to each picture once, which takes "
+        "10 ms for `face`; trials then train the rest in seconds, with 5 times `max_epochs`, "
+        "`patience` and `samples_per_epoch`."
+    )
+    ensemble: Positive = Field(
+        description="How many networks the answer may be the mean of, mirrored ones too. Others "
+        "than the best one are taken where the log loss on val gets better (Caruana et al. 2004). "
+        "1: the best one alone."
     )
     final_fit: bool = Field(description="Train the winner once more, on train and val together.")
     workers: Positive = Field(description="Trials at a time, each in a process of its own.")

@@ -69,6 +69,7 @@ class Attempt(Record):
     score: float | None = None  # the objective's best value
     best_epoch: int | None = None
     seconds: float | None = None
+    feature_seconds: float | None = None  # of these; None: it had none to compute
     parameters: int | None = None  # numbers in the network's weights
     batch_size: int | None = None
     epochs: tuple[Epoch, ...] = ()
@@ -96,6 +97,21 @@ class Search(Record):
     data: tuple[DataSet, ...]
 
 
+class Member(Record):
+    """A trial's network in the answer, which is the weighted mean of its members'."""
+
+    trial: int
+    mirrored: bool  # it sees the picture turned left to right
+    weight: float  # all of them sum to 1
+
+
+class Gain(Record):
+    """Error on val: log loss of the classes, or the mean squared error of a regression."""
+
+    alone: float  # of the best trial
+    together: float  # of all members
+
+
 class Trials(Search):
     """A finished search."""
 
@@ -103,7 +119,9 @@ class Trials(Search):
     stopped: bool  # it was ended early
     trials: tuple[Attempt, ...]  # the last attempt at every trial, failed ones too
     earlier: tuple[Attempt, ...]  # the attempts before those
-    final_fit: Attempt | None = None  # the winner trained once more, on train and val
+    members: tuple[Member, ...] = ()  # none: the best trial alone, from before there were members
+    gain: Gain | None = None
+    final_fits: tuple[Attempt, ...] = ()  # the members trained once more, on train and val
 
     @property
     def best(self) -> Attempt:
@@ -152,7 +170,7 @@ class OutputsFile:
 
 # Parameters that decide no trial: how much is searched, where, and what is done with the winner.
 # They may differ between two runs of one search.
-OUTSIDE_TRIALS = frozenset({"max_trials", "max_minutes", "workers", "final_fit"})
+OUTSIDE_TRIALS = frozenset({"max_trials", "max_minutes", "workers", "final_fit", "ensemble"})
 TRIALS = JsonFile("trials.json", Trials)
 VAL_OUTPUTS = OutputsFile()
 CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

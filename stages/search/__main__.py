@@ -7,7 +7,7 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.records.folders import Folders
 from stages.records.params import read
-from stages.records.trials import CLASSES, MODEL, TRIALS
+from stages.records.trials import CLASSES, MODEL, TRIALS, VAL_OUTPUTS
 from stages.search.processes.run import run
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,8 @@ def main(task: str) -> None:
     trials, result = run(params, at)
     with new_folder(at.search) as out:
         shutil.copy(result / MODEL, out)
+        if trials.final_fits:
+            shutil.copy(VAL_OUTPUTS.path(result), out)
         TRIALS.write(out, trials)
         CLASSES.write(out, params.classes)
     best = trials.best

@@ -15,7 +15,8 @@ def fingerprint(plan: Plan, data: str) -> str:
 
     Kept trials go on where this is the same. It covers the code in `stages.search.trial` with all
     that it imports from this repository, the versions of AutoKeras, KerasTuner, Keras and its
-    backend, the parameters but for `OUTSIDE_TRIALS`, the target, and the pretrained files in use.
+    backend, the parameters but for `OUTSIDE_TRIALS`, the target, the pretrained files in use, and
+    for `face` where the eyes are.
     """
     blocks = plan.blocks
     found = version(
@@ -26,5 +27,6 @@ def fingerprint(plan: Plan, data: str) -> str:
         params=plan.params.model_dump(mode="json", exclude={*OUTSIDE_TRIALS, "blocks"}),
         blocks=blocks,
         target=repr(plan.target),
+        eyes=repr(plan.eyes) if "face" in blocks else "",
     )
     return found[:16]

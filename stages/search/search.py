@@ -1,8 +1,6 @@
 """AutoKeras' search over the training shards, judged on the validation part."""
 
 import logging
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,15 @@ import keras
 from stages.common.errors import UserError
 from stages.records import attempts
 from stages.records.objective import Objective
-from stages.records.trials import Attempt, ranked
+from stages.records.trials import Attempt, Gain, Member, Outputs, ranked
 from stages.search.control import Control
+from stages.search.ensemble import choose, combined, mean_answer
 from stages.search.journal.journal import Journal
 from stages.search.trial import watch
-from stages.search.trial.final_fit import final_fit
+from stages.search.trial.answers import Answers
 from stages.search.trial.plan import Plan
 from stages.search.trial.pure_keras import pure_keras
-from stages.search.trial.target import finish
+from stages.search.trial.target import finish, finished
 from stages.search.trial.tuner import FromShards, automodel, fit
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,10 @@ class Result:
     best: Attempt
     trials: list[Attempt]  # the last attempt at every trial, failed ones too
     earlier: list[Attempt]  # the attempts before those
-    final_fit: Attempt | None  # the winner trained once more, on train and val
-    start: Callable[[], keras.Model]  # makes the winner as it was before its training
+    members: list[Member]  # the trials whose mean answer the model gives
+    gain: Gain
+    final_fits: list[Attempt]  # the members trained once more, on train and val
+    val: Outputs  # what the model said of val before a final fit
 
 
 def search(
@@ -41,7 +42,7 @@ def search(
     control: Control | None = None,
     mixin: type[FromShards] = FromShards,
 ) -> Result:
-    """Try `plan.params.max_trials` networks, and return the one with the best validation objective.
+    """Try `plan.params.max_trials` networks, and answer with the best ones by the val objective.
 
     Trials live in `scratch`, which must belong to exactly this search (see `fingerprint`). Those
     that ended are kept, an interrupted one is run again, and a larger `max_trials` adds more. The
@@ -60,23 +61,23 @@ def search(
     best = next(iter(ranked(trials, Objective(params.objective))), None)
     if best is None or best.score is None:
         raise UserError(_no_result(trials))
-    winner = next(t for t in tuner.oracle.trials.values() if int(t.trial_id) == best.trial)
     tuner.precision = "float32"  # for computers without a GPU
-
-    def start() -> keras.Model:
-        return pure_keras(tuner._try_build(winner.hyperparameters))
-
-    record = None
-    if params.final_fit and not control.stop:
-        rate = winner.hyperparameters.get("learning_rate")
-        model, record = _final_fit(plan, start, best, rate, journal)
-    else:
-        with warnings.catch_warnings():  # the optimizer's state is of no use any more
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            model = pure_keras(tuner.load_model(winner))
-    model = finish(model, plan.target)
+    scored = [each for each in trials if each.score is not None]
+    answers = {each.trial: tuner.answers(each.trial) for each in scored}
+    members, gain = _members(plan, answers, best)
+    final_fits: list[Attempt] = []
+    networks: dict[int, keras.Model] = {}
+    for trial in dict.fromkeys(member.trial for member in members):
+        [attempt] = [each for each in trials if each.trial == trial]
+        if params.final_fit and not control.stop:
+            networks[trial], record = _final_fit(tuner, attempt, journal)
+            final_fits.append(record)
+        else:
+            networks[trial] = pure_keras(tuner.network(trial))
+    model = finish(combined(networks, members), plan.target)
     earlier = [each for each in known if each not in trials]
-    return Result(model, best, trials, earlier, record, start)
+    val = finished(mean_answer(answers, members), plan.target)
+    return Result(model, best, trials, earlier, members, gain, final_fits, val)
 
 
 def run_trials(
@@ -92,30 +93,31 @@ def run_trials(
     return model.tuner
 
 
-def _final_fit(
-    plan: Plan,
-    start: Callable[[], keras.Model],
-    winner: Attempt,
-    learning_rate: float,
-    journal: Journal,
-) -> tuple[keras.Model, Attempt]:
-    """Kept beside the attempts: the same winner is not trained twice."""
-    kept, record = journal.scratch / "final_fit.keras", attempts.final_fit(journal.scratch)
-    if record and record.status == "COMPLETED" and record.trial == winner.trial:
+def _members(plan: Plan, answers: dict[int, Answers], best: Attempt) -> tuple[list[Member], Gain]:
+    """The best trial, and those that make its answer better."""
+
+    def error(answer: Any) -> float:
+        return plan.target.error(answer, plan.val)
+
+    alone = error(answers[best.trial].plain)
+    members, together = choose(answers, best.trial, plan.params.ensemble, error)
+    for member in members:
+        view = ", mirrored" if member.mirrored else ""
+        log.info("ensemble: trial %d%s, weight %.2f", member.trial + 1, view, member.weight)
+    log.info("log loss on val: %.4f alone, %.4f together", alone, together)
+    return members, Gain(alone, together)
+
+
+def _final_fit(tuner: Any, attempt: Attempt, journal: Journal) -> tuple[keras.Model, Attempt]:
+    """Kept beside the attempts: the same network is not trained twice."""
+    kept = journal.scratch / "final_fits" / f"{attempt.trial:04}.keras"
+    record = attempts.final_fit(journal.scratch, attempt.trial)
+    if record and record.status == "COMPLETED":
         return keras.saving.load_model(kept, compile=False), record
-    assert winner.best_epoch is not None and winner.batch_size is not None
-    epochs = winner.best_epoch + 1
-    log.info("final fit: trial %d on train and val, %d epochs", winner.trial + 1, epochs)
-    journal.final_fit_begins(winner)
-    model = final_fit(
-        plan,
-        start,
-        journal,
-        trial=winner.trial,
-        learning_rate=learning_rate,
-        batch_size=winner.batch_size,
-        epochs=epochs,
-    )
+    log.info("final fit: trial %d on train and val", attempt.trial + 1)
+    journal.final_fit_begins(attempt)
+    model = pure_keras(tuner.final_fit(attempt))
+    kept.parent.mkdir(exist_ok=True)
     model.save(kept)  # it counts once the record says COMPLETED
     return model, journal.final_fit_ends()
 

@@ -4,10 +4,11 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from stages.common.clock import now_ms
 from stages.records import attempts
-from stages.records.trials import Search
+from stages.records.trials import Search, Trials
 from stages.tracking import store
 from stages.tracking.searches import MirroredSearch
 
@@ -15,6 +16,14 @@ log = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between looks at the files
 LONGEST_PAUSE = 30.0  # when MLflow does not answer
 FAREWELL = 20.0  # seconds that the end of a search waits for MLflow
+
+
+class Ending(NamedTuple):
+    """How a search has ended."""
+
+    status: str
+    files: dict[str, str]  # name -> text, for the run's artifacts
+    result: Trials | None  # of a search that came to its end
 
 
 class Mirror(threading.Thread):
@@ -28,7 +37,7 @@ class Mirror(threading.Thread):
         super().__init__(daemon=True)
         self.task, self.search, self.scratch = task, search, scratch
         self.mirrored: MirroredSearch | None = None
-        self.ending: tuple[str, dict[str, str]] | None = None  # status, files
+        self.ending: Ending | None = None
         self.awake = threading.Event()
 
     def run(self) -> None:
@@ -53,12 +62,9 @@ class Mirror(threading.Thread):
             if self.ending and pause > PAUSE:
                 time.sleep(PAUSE)  # `wait` no longer does: `awake` is set
 
-    def finish(self, status: str, files: dict[str, str]) -> None:
-        """Send the rest, in at most `FAREWELL` seconds, and close the search's run.
-
-        `files`: name -> text, for the run's artifacts.
-        """
-        self.ending = status, files
+    def finish(self, status: str, files: dict[str, str], result: Trials | None) -> None:
+        """Send the rest, in at most `FAREWELL` seconds, and close the run, see `Ending`."""
+        self.ending = Ending(status, files, result)
         self.awake.set()
         self.join(FAREWELL)
         if self.is_alive():
@@ -66,13 +72,12 @@ class Mirror(threading.Thread):
                 "MLflow does not have all of this search yet; the next `dvc repro` sends the rest"
             )
 
-    def _send(self, ending: tuple[str, dict[str, str]] | None) -> None:
+    def _send(self, ending: Ending | None) -> None:
         if not self.mirrored:
             mirrored = MirroredSearch(store.connect(), self.task, self.search)
             mirrored.open(store.git_commit())
             self.mirrored = mirrored
         found = attempts.read(self.scratch)
-        self.mirrored.send(found, attempts.final_fit(self.scratch))
+        self.mirrored.send(found, attempts.final_fits(self.scratch))
         if ending:
-            status, files = ending
-            self.mirrored.close(status, now_ms(), len(found), files)
+            self.mirrored.close(ending.status, now_ms(), len(found), ending.files, ending.result)

@@ -77,9 +77,9 @@ def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
         return run.info.run_id
     log.info("%s: putting the search %s into MLflow", task, trials.search_id)
     mirrored = MirroredSearch(client, task, trials)
-    mirrored.send(attempts, trials.final_fit)
+    mirrored.send(attempts, trials.final_fits)
     ended = max(each.ended_ms or 0 for each in attempts)
-    mirrored.close("FINISHED", ended, len(attempts), {})
+    mirrored.close("FINISHED", ended, len(attempts), {}, trials)
     return mirrored.parent
 
 

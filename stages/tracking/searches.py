@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stages.common.clock import now_ms
 from stages.records.objective import Objective
-from stages.records.trials import OUTSIDE_TRIALS, Attempt, Search, Setting, ranked
+from stages.records.trials import OUTSIDE_TRIALS, Attempt, Search, Setting, Trials, ranked
 from stages.tracking.store import experiment_id
 
 if TYPE_CHECKING:
@@ -65,22 +65,42 @@ class MirroredSearch:
         self._tag(self.parent, {"place": here, "git_commit": git_commit})
         self.client.update_run(self.parent, status="RUNNING")
 
-    def send(self, attempts: Iterable[Attempt], final_fit: Attempt | None = None) -> None:
-        """Send what is new in `attempts`, sorted by trial and attempt, and in `final_fit`."""
+    def send(self, attempts: Iterable[Attempt], final_fits: Iterable[Attempt] = ()) -> None:
+        """Send what is new in `attempts`, sorted by trial and attempt, and in `final_fits`."""
         attempts = list(attempts)
         for attempt in attempts:
             self._send(attempt, (str(attempt.trial + 1), str(attempt.attempt)))
-        if final_fit:
+        for final_fit in final_fits:
             self._send(final_fit, ("final fit", str(final_fit.trial + 1)))
         ended = [each for each in attempts if each.status in ("COMPLETED", "FAILED")]
         if len(ended) != self.ended:
             self._send_progress(ended)
             self.ended = len(ended)
 
-    def close(self, status: str, end_ms: int, attempts: int, files: Mapping[str, str]) -> None:
-        """End the search's run. `attempts`: how many there are. `files`: name -> text."""
+    def close(
+        self,
+        status: str,
+        end_ms: int,
+        attempts: int,
+        files: Mapping[str, str],
+        result: Trials | None = None,
+    ) -> None:
+        """End the search's run. `attempts`: how many there are. `files`: name -> text.
+
+        `result`: of a search that came to its end.
+        """
         for name, text in files.items():
             self.client.log_text(self.parent, text, name)
+        if result and result.gain:
+            rows = [[each.trial + 1, each.mirrored, each.weight] for each in result.members]
+            table = {"columns": ["trial", "mirrored", "weight"], "data": rows}
+            self.client.log_dict(self.parent, table, "ensemble.json")
+            gain = {
+                "val_error_alone": result.gain.alone,
+                "val_error_together": result.gain.together,
+            }
+            self._log(self.parent, metrics=gain, time_ms=end_ms)
+            self._show("leaderboard.json", "ensemble.json")
         self._tag(self.parent, {"attempts": str(attempts)})
         self.client.set_terminated(self.parent, status, end_time=end_ms)
 
@@ -124,7 +144,10 @@ class MirroredSearch:
         self.epochs[key] = len(attempt.epochs)
         if attempt.status == "RUNNING":
             return
-        names = ("score", "seconds", "parameters", "best_epoch", "batch_size", "memory_mb")
+        names = (
+            *("score", "seconds", "feature_seconds"),
+            *("parameters", "best_epoch", "batch_size", "memory_mb"),
+        )
         totals = {f"trial_{name}": getattr(attempt, name) for name in names}
         known = {name: value for name, value in totals.items() if value is not None}
         self._log(run_id, metrics=known, time_ms=attempt.ended_ms)
@@ -171,7 +194,11 @@ class MirroredSearch:
             step = attempt.trial + 1
             self._log(self.parent, metrics=metrics, step=step, time_ms=attempt.ended_ms)
         self.client.log_dict(self.parent, _leaderboard(ended, objective), "leaderboard.json")
-        shown = json.dumps([{"path": "leaderboard.json", "type": "table"}])
+        self._show("leaderboard.json")
+
+    def _show(self, *tables: str) -> None:
+        """Let MLflow's page compare these tables."""
+        shown = json.dumps([{"path": path, "type": "table"} for path in tables])
         self._tag(self.parent, {"mlflow.loggedArtifacts": shown})
 
     def _runs(self, query: str) -> list["Run"]:

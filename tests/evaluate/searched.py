@@ -16,7 +16,7 @@ def attempt(trial: int, epochs: tuple[Epoch, ...]) -> Attempt:
     )
 
 
-def finished(*attempts: Attempt, final_fit: Attempt | None = None) -> Trials:
+def finished(*attempts: Attempt, final_fits: tuple[Attempt, ...] = ()) -> Trials:
     """The last of `attempts` is the best."""
     return Trials(
         search_id="s",
@@ -28,5 +28,5 @@ def finished(*attempts: Attempt, final_fit: Attempt | None = None) -> Trials:
         stopped=False,
         trials=attempts,
         earlier=(),
-        final_fit=final_fit,
+        final_fits=final_fits,
     )

@@ -226,7 +226,7 @@ def test_test_labels_decide_nothing(project):
 
 def test_a_final_fit_leaves_val_alone(project):
     both = [0, 1, 2, 3], [30, 100, 160, 220]
-    trials = finished(attempt(0, (EPOCH,)), final_fit=attempt(0, ()))
+    trials = finished(attempt(0, (EPOCH,)), final_fits=(attempt(0, ()),))
     project("age", {"val": both, "test": both, "wild": both}, trials=trials)
     main("age")
     evaluation = read_json("data/evaluate/age/evaluation.json")
@@ -332,7 +332,7 @@ def test_after_a_final_fit_the_answers_from_before_calibrate(project, keras):
         "age",
         {"val": (labels, labels * 64), "test": both, "wild": both},
         model=classes_and_a_number(keras),
-        trials=finished(attempt(0, (EPOCH,)), final_fit=attempt(0, ())),
+        trials=finished(attempt(0, (EPOCH,)), final_fits=(attempt(0, ()),)),
         values={id: 0.0 for id in ids_of("val", 40)} | {id: 50.0 for id in ids_of("test", 4)},
     )
     records.VAL_OUTPUTS.write(Path("data/search/age"), held_out)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from stages.params.merge import load
+from stages.records.faces import GEOMETRY, EyePlaces
 from stages.records.params import Search
 from stages.records.shards import Shards
+from stages.records.weights import WEIGHTS, Weight, Weights
 from stages.search.trial.blocks import FIRE
 from stages.search.trial.plan import Plan
 from stages.search.trial.target import Classification, Fine, Regression
@@ -24,6 +26,7 @@ SMALL = {
     "max_trials": 1,
     "blocks": ["vanilla"],
     "pretrained": False,
+    "ensemble": 1,
 }
 
 
@@ -35,13 +38,15 @@ def small(**changes) -> Search:
 def plan(parts, n, pretrained_files=None, **changes) -> Plan:
     """A small search that tells `n` classes apart, with `changes` of its parameters."""
     train, val = parts[n]
-    return Plan(small(**changes), train, val, Classification(n), pretrained_files or {})
+    scratch = train.folder.parent / "features"
+    return Plan(small(**changes), train, val, Classification(n), scratch, pretrained_files or {})
 
 
 def regression(parts, n, pretrained_files=None, **changes) -> Plan:
     """The same of the values 20, 30, ... of the classes."""
     train, val = parts[n]
-    return Plan(small(**changes), train, val, Regression.of(train), pretrained_files or {})
+    scratch = train.folder.parent / "features"
+    return Plan(small(**changes), train, val, Regression.of(train), scratch, pretrained_files or {})
 
 
 def fine(parts, n, what, **changes) -> Plan:
@@ -49,7 +54,8 @@ def fine(parts, n, what, **changes) -> Plan:
     train, val = parts[n]
     bins = {f"class {k}": (15 + 10 * k, 24 + 10 * k) for k in range(n)}
     target = Fine.of_persons(train, n) if what == "person" else Fine.of_values(train, bins)
-    return Plan(small(fine=what, **changes), train, val, target)
+    scratch = train.folder.parent / "features"
+    return Plan(small(fine=what, **changes), train, val, target, scratch)
 
 
 def without_times(trials):
@@ -131,6 +137,9 @@ class Stage:
         if not (path / "data").exists():
             write_part(path / "data/shards/age/train", 240, 4, 24, seed=1)
             write_part(path / "data/shards/age/val", 60, 4, 24, seed=2)
+            GEOMETRY.write(path / "data/faces/age", EyePlaces(24, ((8.0, 11.0), (15.0, 11.0))))
+            missing = Weight("none", None, None, "")
+            WEIGHTS.write(path / "data/weights/age", Weights(missing, missing))
         self.set(**changes)
 
     def set(self, **changes) -> None:

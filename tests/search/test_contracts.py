@@ -27,11 +27,12 @@ from stages.search.trial.watch import Stopped
 OURS = {  # methods of our own, that override nothing
     FromShards: {
         *("_prepare_oracle", "_run_trials", "seed_of"),
+        *("_refuse_large", "_keep_answers", "_trial", "answers", "network", "final_fit"),
     },
     Chief: {"_leave_running_trials"},
     Worker: set(),
     Servicer: {"_next", "_full", "expire", "over"},
-    ImageBlock: set(),
+    ImageBlock: {"_choose"},
     ImageModel: set(),
     FineHead: set(),
     RegressionHead: set(),

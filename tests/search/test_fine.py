@@ -157,7 +157,7 @@ def test_a_search_goes_on_to_a_final_fit_and_loads_without_autokeras(found, part
     wanted = fine(parts, SIZES[what], what, max_epochs=6, final_fit=True)
     final = search(wanted, scratch)
     assert final.trials == result.trials
-    assert final.final_fit.status == "COMPLETED"
+    assert [each.status for each in final.final_fits] == ["COMPLETED"]
     final.model.save(tmp_path / "model.keras")
     pictures = val.read(np.arange(10))
     np.save(tmp_path / "some.npy", pictures)

@@ -55,7 +55,7 @@ def test_code_that_watches_trials_is_not_part_of_it(parts, code, file):
         "records/shards.py",
         "networks/batches.py",
         "search/trial/space.py",
-        "search/trial/final_fit.py",
+        "search/trial/lesson.py",
         "records/objective.py",
     ],
 )

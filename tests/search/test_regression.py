@@ -53,7 +53,7 @@ def test_a_final_fit_learns_the_numbers_too_and_loads_without_autokeras(two, par
     _, scratch = two
     _, val = parts[3]
     result = search(regression(parts, 3, max_trials=2, max_epochs=8, final_fit=True), scratch)
-    model, record = result.model, result.final_fit
+    model, record = result.model, result.final_fits[0]
     assert record.status == "COMPLETED" and record.epochs[-1].mae > 0
     code = (
         "import sys, numpy as np, keras\n"
@@ -62,7 +62,8 @@ def test_a_final_fit_learns_the_numbers_too_and_loads_without_autokeras(two, par
         "print(*model.predict_on_batch(np.load(sys.argv[2]))[:, 0])"
     )
     np.save(tmp_path / "some.npy", val.read(np.arange(10)))
-    command = [sys.executable, "-c", code, scratch / "final_fit.keras", tmp_path / "some.npy"]
+    [kept] = (scratch / "final_fits").glob("*.keras")
+    command = [sys.executable, "-c", code, kept, tmp_path / "some.npy"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     np.testing.assert_allclose(
         np.array(out.split()[-10:], float), outputs(model, val).raw[:10, 0], rtol=1e-3

@@ -164,10 +164,10 @@ def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, par
 
 
 def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeypatch):
-    from stages.search.trial import final_fit as room
+    from stages.search.trial import lesson
 
     train, val = parts[3]
-    joined = room.Joined(train, val)
+    joined = lesson.Joined(train, val, lesson.copies(train))
     assert len(joined) == len(train) + 4 * len(val)  # as many copies as training photos have
     rows = np.array([3, len(train) + 7, len(train) + len(val) + 7])
     np.testing.assert_array_equal(joined.read(rows)[0], train.read(rows[:1])[0])
@@ -176,11 +176,13 @@ def test_a_final_fit_trains_on_all_photos_and_just_once(parts, tmp_path, monkeyp
 
     wanted = plan(parts, 3, max_epochs=4, final_fit=True)
     result = search(wanted, tmp_path / "final")
-    model, record = result.model, result.final_fit
+    model, [record] = result.model, result.final_fits
     assert record.status == "COMPLETED"
+    before = -np.log(result.val.raw[np.arange(len(val)), val.labels]).mean()
+    assert before == pytest.approx(result.gain.together, rel=1e-5)
     assert len(record.epochs) == result.trials[0].best_epoch + 1
     assert (outputs(model, val).raw.argmax(1) == val.labels).mean() > 0.9
-    monkeypatch.setattr(room, "Joined", None)  # whoever trains again fails
+    monkeypatch.setattr(lesson, "Joined", None)  # whoever trains again fails
     again = search(wanted, tmp_path / "final").model
     np.testing.assert_allclose(outputs(again, val).raw, outputs(model, val).raw, atol=1e-6)
 

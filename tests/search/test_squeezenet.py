@@ -110,11 +110,11 @@ def test_a_pretrained_search_trains_it_from_the_shards_and_saves_plain_keras(
     command = [sys.executable, "-c", code, tmp_path / "model.keras", file]
     subprocess.run(command, check=True, cwd=tmp_path)
     np.testing.assert_allclose(np.load(file), outputs(result.model, val).raw[:10], atol=1e-5)
-    # A final fit starts where the trial did.
-    last = next(layer for layer in reversed(result.start().layers) if "conv" in layer.name)
-    np.testing.assert_allclose(last.get_weights()[0], imagenet_file[1]["fire9/expand3x3"][0])
-    trained = result.model.get_layer(last.name).get_weights()[0]
-    assert np.abs(trained - last.get_weights()[0]).max() > 1e-4
+    # It has learnt, from where the file is.
+    last = next(layer for layer in reversed(result.model.layers) if "conv" in layer.name)
+    trained, start = last.get_weights()[0], imagenet_file[1]["fire9/expand3x3"][0]
+    assert np.abs(trained - start).max() > 1e-4
+    assert np.corrcoef(trained.ravel(), start.ravel())[0, 1] > 0.9
 
 
 def test_a_regression_can_start_from_it(weights, parts, tmp_path):
@@ -130,8 +130,9 @@ def test_auto_has_it_where_pretrained_networks_are_wanted_and_its_weights_are_th
 ):
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
     without = plan(parts, 3, blocks="auto", pretrained=True)
-    assert without.blocks == ["vanilla", "residual"] and without.skipped == ["squeezenet"]
+    own = ["edges", "colour", "vanilla", "residual"]
+    assert without.blocks == own and without.skipped == ["face", "squeezenet"]
     wanted = plan(parts, 3, weights, blocks="auto", pretrained=True)
-    assert wanted.blocks == ["vanilla", "residual", "squeezenet"] and wanted.skipped == []
+    assert wanted.blocks == [*own, "squeezenet"] and wanted.skipped == ["face"]
     from_scratch = plan(parts, 3, weights, blocks="auto", pretrained=False)
-    assert from_scratch.blocks == ["vanilla", "residual"]
+    assert from_scratch.blocks == own and from_scratch.skipped == ["face"]

@@ -4,7 +4,8 @@ import logging
 import math
 import resource
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import keras
 import msgspec
 
 from stages.common.clock import now_ms
+from stages.common.parallel import progress
 from stages.networks.batches import Batches
 from stages.records import attempts
 from stages.records.objective import Objective
@@ -61,6 +63,14 @@ class Journal:
         log.info("trial %d of %d: %s", number + 1, self.params.max_trials, described)
         self.title = f"trial {number + 1}"
 
+    def features(self, batches: range) -> Iterator[int]:
+        began = time.perf_counter()
+        shown = progress(batches, desc=f"{self.title}: features", total=len(batches), unit="batch")
+        yield from shown if self.bar and batches else batches
+        seconds = time.perf_counter() - began
+        if self.attempt:  # else a network is put together after the trials
+            self._update(feature_seconds=(self.attempt.feature_seconds or 0) + seconds)
+
     def training_begins(
         self, model: keras.Model, batches: Batches, epochs: int
     ) -> keras.callbacks.Callback:
@@ -101,7 +111,7 @@ class Journal:
             worker=self.worker,
             started_ms=now_ms(),
         )
-        self._write = attempts.FINAL_FIT.write
+        self._write = attempts.final_fit_file(winner.trial).write
         self.title = f"final fit of trial {winner.trial + 1}"
 
     def final_fit_ends(self) -> Attempt:

@@ -54,19 +54,21 @@ def run(params: Task, at: Folders) -> tuple[Trials, Path]:
         shutil.rmtree(result, ignore_errors=True)
         mirror = Mirror(at.task, searched, scratch)
         mirror.start()
-        status, files = "FAILED", {}
+        status, files, trials = "FAILED", {}, None
         try:
             supervisor.wait(params.search.max_minutes)
             status = "FINISHED"
             files[ARCHITECTURE] = (result / ARCHITECTURE).read_text("utf-8")
+            trials = msgspec.structs.replace(TRIALS.read(result), data=data)
         except KeyboardInterrupt:
             status = "KILLED"
             raise
         finally:
             supervisor.kill()  # first, so that nobody writes attempts any more
             attempts.interrupt(scratch, "the search was stopped")
-            mirror.finish(status, files)
-    return msgspec.structs.replace(TRIALS.read(result), data=data), result
+            mirror.finish(status, files, trials)
+    assert trials  # else an exception is under way
+    return trials, result
 
 
 def _children(task: str, data: str, params: Search) -> list[Child]:

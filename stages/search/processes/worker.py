@@ -19,11 +19,12 @@ import msgspec
 from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
+from stages.records.faces import GEOMETRY
 from stages.records.folders import Folders
 from stages.records.objective import Objective
 from stages.records.params import Task, read
 from stages.records.shards import Shards
-from stages.records.trials import MODEL, TRIALS, Setting, Trials
+from stages.records.trials import MODEL, TRIALS, VAL_OUTPUTS, Setting, Trials
 from stages.records.weights import WEIGHTS
 from stages.search.processes.child import (
     AGAIN,
@@ -82,14 +83,20 @@ def main(task: str) -> None:
 
 def _plan(task: str) -> "Plan":
     params, at = read(task), Folders(task)
-    files: dict[str, Path] = {}
-    if params.search.pretrained:
-        files = WEIGHTS.read(at.weights).pretrained_files(at.weights)
+    files = WEIGHTS.read(at.weights).pretrained_files(at.weights)
     train, val = (Shards(at.shards / part) for part in ("train", "val"))
     import_keras()
     from stages.search.trial.plan import Plan
 
-    return Plan(params.search, train, val, _target(params, train), files)
+    return Plan(
+        params.search,
+        train,
+        val,
+        _target(params, train),
+        at.cache("features"),
+        files,
+        GEOMETRY.read(at.faces),
+    )
 
 
 def _target(params: Task, train: Shards) -> "Target":
@@ -130,9 +137,13 @@ def _write(out: Path, result: "Result", plan: "Plan", found: Announcement, stopp
         stopped=stopped,
         trials=tuple(result.trials),
         earlier=tuple(result.earlier),
-        final_fit=result.final_fit,
+        members=tuple(result.members),
+        gain=result.gain,
+        final_fits=tuple(result.final_fits),
     )
     TRIALS.write(out, trials)
+    if result.final_fits:
+        VAL_OUTPUTS.write(out, result.val)
 
 
 def _listen(control: "Control") -> None:

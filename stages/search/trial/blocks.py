@@ -1,7 +1,8 @@
-"""AutoKeras' search space for pictures, with two more block types: networks that fit a laptop.
+"""AutoKeras' search space for pictures, with more block types.
 
-AutoKeras' smallest residual network is ResNet50 with 25 million parameters, its smallest pretrained
-one EfficientNet-B0 with 4 million and a hundred layers.
+`face`, `edges` and `colour` start from fixed features of a face; only a small head trains. The
+others are networks that fit a laptop: AutoKeras' smallest residual network is ResNet50 with 25
+million parameters, its smallest pretrained one EfficientNet-B0 with 4 million and a hundred layers.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,72 @@ import keras_tuner
 import tree
 from autokeras.graph import Graph
 
+from stages.networks import colour, edges, sface
+from stages.records.faces import EyePlaces
+from stages.search.trial.features import FEATURES
 from stages.search.trial.pretrained import from_file, load_squeezenet
+
+LAST_UNITS = ("conv_13_", "conv_14_")  # of SFace's 14
+
+
+@keras.saving.register_keras_serializable(package="faces")
+class FaceBlock(ak.Block):
+    """SFace (see `stages.networks.sface`) on the picture's face window, and a dense layer.
+
+    `weights`: SFace's file. `eyes`: where the eyes are in every picture. With the hyperparameter
+    `tuned` SFace's last two units train, but for their normalisation; else it is frozen.
+    """
+
+    def __init__(self, weights: Path | None = None, eyes: EyePlaces | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.weights, self.eyes = weights, eyes
+
+    def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
+        assert self.weights and self.eyes, "`face` is searched only where there are weights"
+        network = sface.load(self.weights)
+        tuned = hp.Boolean("tuned")  # `space` declares this and the next ones too
+        if tuned:
+            network.trainable = True
+            for layer in network.layers:
+                normalises = isinstance(layer, keras.layers.BatchNormalization)
+                layer.trainable = layer.name.startswith(LAST_UNITS) and not normalises
+        pooled, embedding = network(sface.window(tree.flatten(inputs)[0], self.eyes))
+        node = keras.layers.Concatenate()([pooled, embedding])
+        if not tuned:
+            node = _fixed(node)
+        split = pooled.shape[-1]
+        kind = hp.Choice("features", ["both", "pool", "embedding"])
+        part = {"both": slice(None), "pool": slice(split), "embedding": slice(split, None)}[kind]
+        return _hidden(hp, node[:, part])
+
+
+@keras.saving.register_keras_serializable(package="faces")
+class EdgesBlock(ak.Block):
+    """The directions of a face's edges (see `stages.networks.edges`), and a dense layer."""
+
+    def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
+        return _hidden(hp, _fixed(edges.hog(tree.flatten(inputs)[0])))
+
+
+@keras.saving.register_keras_serializable(package="faces")
+class ColourBlock(ak.Block):
+    """A face's colours (see `stages.networks.colour`), and a dense layer."""
+
+    def build(self, hp: keras_tuner.HyperParameters, inputs: Any = None) -> Any:
+        return _hidden(hp, _fixed(colour.lab(tree.flatten(inputs)[0])))
+
+
+def _fixed(features: Any) -> Any:
+    """Mark the end of what does not train, see `stages.search.trial.features`."""
+    return keras.layers.Identity(name=FEATURES)(features)
+
+
+def _hidden(hp: keras_tuner.HyperParameters, features: Any) -> Any:
+    """Features of equal scale, and a dense layer if `width` is not 0: then the head is linear."""
+    scaled = keras.layers.BatchNormalization(center=False, scale=False, momentum=0.9)
+    width = hp.Choice("width", [0, 64, 128, 256])
+    node = scaled(features)
+    return keras.layers.Dense(width, activation="relu")(node) if width else node
 
 
 @keras.saving.register_keras_serializable(package="faces")
@@ -116,21 +182,41 @@ APPLICATIONS = {
 
 @keras.saving.register_keras_serializable(package="faces")
 class ImageBlock(ak.ImageBlock):
-    """AutoKeras' choice among block types, with `residual` and `squeezenet` among them.
+    """AutoKeras' choice among block types, with ours among them.
 
-    `pretrained`: block type -> file of ImageNet weights.
+    `pretrained`: block type -> file of weights. `eyes`: where the eyes are in every picture.
     """
 
-    def __init__(self, pretrained: Mapping[str, Path] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pretrained: Mapping[str, Path] | None = None,
+        eyes: EyePlaces | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.pretrained = pretrained or {}
+        self.pretrained, self.eyes = pretrained or {}, eyes
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         self._pixels = inputs  # before the normalisation
         return super().build(hp, inputs)
 
     def _build_block(self, hp: Any, output_node: Any, block_type: str) -> Any:
+        node = self._choose(hp, output_node, block_type)
+        network = keras.Model(self._pixels, node)
+        if network.weights and not network.trainable_weights and FEATURES not in _names(network):
+            if len(node.shape) == 4:
+                node = keras.layers.GlobalAveragePooling2D()(node)
+            return _fixed(node)
+        return node
+
+    def _choose(self, hp: Any, output_node: Any, block_type: str) -> Any:
         weights = self.pretrained.get(block_type)
+        if block_type == "face":
+            return FaceBlock(weights, self.eyes).build(hp, self._pixels)
+        if block_type == "edges":
+            return EdgesBlock().build(hp, self._pixels)
+        if block_type == "colour":
+            return ColourBlock().build(hp, self._pixels)
         if block_type == "residual":
             return ResidualBlock().build(hp, output_node)
         if block_type == "squeezenet":
@@ -143,14 +229,24 @@ class ImageBlock(ak.ImageBlock):
         return super()._build_block(hp, output_node, block_type)
 
 
+def _names(network: keras.Model) -> list[str]:
+    return [layer.name for layer in network.layers]
+
+
 class ImageModel(ak.AutoModel):
     """Pictures in, one head: AutoKeras' `ImageClassifier` or `ImageRegressor` with our blocks."""
 
-    def __init__(self, head: ak.Head, pretrained: Mapping[str, Path], **kwargs: Any) -> None:
-        self.pretrained = pretrained
+    def __init__(
+        self,
+        head: ak.Head,
+        pretrained: Mapping[str, Path],
+        eyes: EyePlaces | None,
+        **kwargs: Any,
+    ) -> None:
+        self.pretrained, self.eyes = pretrained, eyes
         super().__init__(inputs=ak.ImageInput(), outputs=head, **kwargs)
 
     def _assemble(self) -> Graph:
         # AutoKeras names hyperparameters after blocks. The name is the one that `space` uses.
-        block = ImageBlock(self.pretrained, name="image_block_1")
+        block = ImageBlock(self.pretrained, self.eyes, name="image_block_1")
         return Graph(inputs=self.inputs, outputs=self.outputs[0](block(self.inputs[0])))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.records.faces import EyePlaces
 from stages.records.params import Search
 from stages.records.shards import Shards
 from stages.search.trial import hardware
@@ -18,7 +19,9 @@ class Plan:
     train: Shards
     val: Shards
     target: Target
-    pretrained: Mapping[str, Path] = field(default_factory=dict)  # block type -> ImageNet weights
+    scratch: Path  # for features of pictures, see `stages.search.trial.features`
+    pretrained: Mapping[str, Path] = field(default_factory=dict)  # block type -> its weights
+    eyes: EyePlaces | None = None  # where the eyes are in every picture; None: no block `face`
 
     @property
     def blocks(self) -> list[str]:
@@ -29,17 +32,16 @@ class Plan:
         usable = [block for block in self._wanted if block not in self.skipped]
         if not usable:
             raise UserError(
-                f"search.blocks {self.params.blocks}: all start from ImageNet weights, and there "
-                "are none; add vanilla or residual, or set search.pretrained to false"
+                f"search.blocks {self.params.blocks}: all start from weights, and there are none; "
+                "add edges, colour, vanilla or residual, or set search.pretrained to false"
             )
         return usable
 
     @property
     def skipped(self) -> list[str]:
-        """Block types that are wanted with ImageNet weights, whose weights are missing."""
-        if not self.params.pretrained:
-            return []
-        return [b for b in self._wanted if b in PRETRAINED and b not in self.pretrained]
+        """Block types that start from weights which are missing."""
+        starting = PRETRAINED if self.params.pretrained else ("face",)
+        return [b for b in self._wanted if b in starting and b not in self.pretrained]
 
     @property
     def _wanted(self) -> list[str]:

@@ -13,14 +13,17 @@ from typing import Any
 import keras_tuner
 
 # What `blocks: auto` means on a CPU, where an epoch of the large ones takes minutes, and on a GPU.
-SMALL = ("vanilla", "residual")
+FIXED = ("face", "edges", "colour")  # features that are computed once: a trial takes seconds
+SMALL = (*FIXED, "vanilla", "residual")
 ALL = (*SMALL, "efficient", "resnet", "xception")
-PRETRAINED = ("squeezenet", "efficient", "resnet", "xception")  # can start from ImageNet weights
+# Start from weights: `face` always, the others from ImageNet's if `search.pretrained`
+PRETRAINED = ("face", "squeezenet", "efficient", "resnet", "xception")
 
 IMAGE = "image_block_1/"
 CONV = IMAGE + "conv_block_1/"
 RESIDUAL = IMAGE + "residual_block_1/"
 SQUEEZENET = IMAGE + "squeeze_net_block_1/"
+FIXED_BLOCKS = {name: f"{IMAGE}{name}_block_1/" for name in FIXED}
 # block type -> AutoKeras' name of its block, and the version searched. Xception has one version.
 APPLICATIONS = {
     "efficient": (IMAGE + "efficient_net_block_1/", "b0"),
@@ -49,6 +52,14 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
         with hp.conditional_scope(IMAGE + "block_type", ["residual"]):
             hp.Choice(RESIDUAL + "filters", [16, 32, 64], default=32)
             hp.Choice(RESIDUAL + "num_stages", [2, 3, 4], default=3)
+    for block in FIXED:
+        if block in blocks:
+            with hp.conditional_scope(IMAGE + "block_type", [block]):
+                hp.Choice(FIXED_BLOCKS[block] + "width", [0, 64, 128, 256], default=128)
+                if block == "face":
+                    hp.Boolean(FIXED_BLOCKS[block] + "tuned", default=False)
+                    kinds = ["both", "pool", "embedding"]
+                    hp.Choice(FIXED_BLOCKS[block] + "features", kinds, default="both")
     if "squeezenet" in blocks:
         with hp.conditional_scope(IMAGE + "block_type", ["squeezenet"]):
             hp.Fixed(SQUEEZENET + "pretrained", pretrained)
@@ -63,6 +74,7 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
                     hp.Fixed(name + "version", version)
     hp.Fixed("optimizer", "adam")  # AutoKeras' schedule for AdamW counts all copies as one epoch
     hp.Choice("learning_rate", [3e-3, 1e-3, 3e-4, 1e-4], default=1e-3)
+    hp.Choice("weight_decay", [0.0, 0.01, 0.1, 1.0], default=0.0)  # AdamW's
     return hp
 
 
@@ -83,7 +95,13 @@ def _complete(block: str, seed: dict[str, Any], pretrained: bool, head: str) -> 
         IMAGE + "augment": False,
         "optimizer": "adam",
         "learning_rate": 1e-3,
+        "weight_decay": 0.0,
     }
+    if block in FIXED:
+        prefix, own = FIXED_BLOCKS[block], dict(seed)
+        found = {name: own.pop(name) for name in ("learning_rate", "weight_decay")}
+        found[dropout] = own.pop("head_dropout")
+        return common | found | {prefix + name: value for name, value in own.items()}
     if block == "vanilla":
         own = {reduction: seed["reduction"], dropout: seed["head_dropout"]}
         return common | _conv(seed["kernel"], seed["filters"], seed.get("separable", False)) | own
@@ -108,9 +126,22 @@ WIDE = {"kernel": 5, "filters": [32, 64, 128], "reduction": "global_max", "head_
 FLAT = {"kernel": 3, "filters": [16, 32, 64], "reduction": "flatten", "head_dropout": 0.5}
 SEPARABLE = WIDE | {"separable": True}
 
+# Heads on fixed features. Few numbers that tell people apart want a linear head and large steps;
+# many want dropout, weight decay and small ones.
+LINEAR = {"width": 0, "learning_rate": 3e-3, "weight_decay": 0.1}
+REGULAR = {"width": 128, "head_dropout": 0.5, "learning_rate": 1e-3, "weight_decay": 1.0}
+FACE = {"tuned": False, "features": "both"}
+
 # Most useful first. For the age of real people, a pretrained network with all layers trained was
 # far better than any from scratch; for colours at 32 pixels it was as good.
 SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("face", FACE | LINEAR | {"features": "embedding", "head_dropout": 0.5}),
+    ("face", FACE | REGULAR),
+    ("colour", LINEAR | {"head_dropout": 0.0}),
+    ("edges", REGULAR | {"width": 0}),
+    ("face", FACE | REGULAR | {"width": 0}),
+    ("face", FACE | REGULAR | {"features": "pool"}),
+    ("colour", REGULAR | {"width": 64, "head_dropout": 0.25, "weight_decay": 0.1}),
     ("squeezenet", {"frozen": 0, "learning_rate": 3e-4}),
     ("vanilla", POOLED),
     ("squeezenet", {"frozen": 0, "learning_rate": 1e-4}),

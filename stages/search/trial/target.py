@@ -14,6 +14,7 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.networks.bins import bin_edges
 from stages.records.shards import Shards
+from stages.records.trials import Outputs
 from stages.search.trial.fine_loss import ClassAccuracy, FineLoss, NumberError, sums
 from stages.search.trial.heads import FineHead, RegressionHead
 
@@ -46,6 +47,10 @@ class Classification:
         if self.n == 2:
             return labels[:, None]
         return np.eye(self.n, dtype=np.float32)[labels]
+
+    def error(self, answers: np.ndarray, shards: Shards) -> float:
+        """The log loss of `answers`, float32 (N, n), or (N, 1) for two classes."""
+        return log_loss(shards.labels, answers)
 
     def head(self) -> ak.Head:
         return ak.ClassificationHead(num_classes=self.n, name=self.head_name)
@@ -128,6 +133,10 @@ class Fine:
         found = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
         return np.where(pairs[found] == wanted, found, -1)
 
+    def error(self, answers: np.ndarray, shards: Shards) -> float:
+        """The log loss of the classes for `answers`, float32 (N, outputs)."""
+        return log_loss(shards.labels, answers @ sums(self.classes, self.n))
+
     def head(self) -> ak.Head:
         return FineHead(
             len(self.classes), loss=self.loss, metrics=self.metrics, name=self.head_name
@@ -159,6 +168,11 @@ class Regression:
         assert shards.values is not None
         return shards.values[:, None]
 
+    def error(self, answers: np.ndarray, shards: Shards) -> float:
+        """The mean squared error of `answers`, float32 (N, 1)."""
+        assert shards.values is not None
+        return float(((answers[:, 0] - shards.values) ** 2).mean())
+
     def head(self) -> ak.Head:
         return RegressionHead(
             self.offset, self.scale, loss=self.loss, metrics=self.metrics, name=self.head_name
@@ -181,6 +195,16 @@ def finish(model: keras.Model, target: Target) -> keras.Model:
         kernels["value"] = np.array(target.steps, np.float32)[:, None]
     answers = [_fixed(model.outputs[0], name, kernel) for name, kernel in kernels.items()]
     return keras.Model(model.inputs, answers)
+
+
+def finished(answers: np.ndarray, target: Target) -> Outputs:
+    """What the finished network says where the network itself says `answers`, (N, outputs)."""
+    if isinstance(target, Regression):
+        return Outputs(answers, answers[:, 0])
+    if isinstance(target, Classification):
+        return Outputs(answers, None)
+    values = None if target.steps is None else answers @ np.array(target.steps, np.float32)
+    return Outputs(answers @ sums(target.classes, target.n), values)
 
 
 def _fixed(node: keras.KerasTensor, name: str, kernel: np.ndarray) -> keras.KerasTensor:
@@ -208,3 +232,11 @@ def _differing_values(train: Shards) -> np.ndarray:
             f"{train.folder}: all photos have the value {values[0]:g}; nothing to learn"
         )
     return values
+
+
+def log_loss(labels: np.ndarray, answers: np.ndarray) -> float:
+    """`answers`: (N, K) probabilities, or (N, 1) of the second of two classes."""
+    if answers.shape[1] == 1:
+        answers = np.hstack([1 - answers, answers])
+    given = answers[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(given, np.finfo(np.float32).eps)).mean())

@@ -16,18 +16,19 @@ from autokeras.engine.tuner import AutoTuner
 from autokeras.utils import utils as ak_utils
 from keras_tuner.errors import FailedTrialError
 
-from stages.networks.batches import Batches
+from stages.networks.predict import outputs
 from stages.records.objective import Objective
-from stages.records.shards import Pictures
+from stages.records.trials import Attempt
 from stages.search.trial import hardware
+from stages.search.trial.answers import ANSWERS, Answers
 from stages.search.trial.blocks import ImageModel
+from stages.search.trial.lesson import Lessons
 from stages.search.trial.oracle import repair
 from stages.search.trial.plan import Plan
 from stages.search.trial.space import seeds, space
 from stages.search.trial.watch import Control, Journal, Stopped
 
 log = logging.getLogger(__name__)
-NORMALISATION_BYTES = 16 << 20  # float32 pictures that the normalisation layer is fitted on
 MAX_CRASHES = 2  # a trial that kills its process so often is given up
 
 
@@ -38,8 +39,7 @@ class FromShards(AutoTuner):
         self.plan, self.journal, self.control = plan, journal, control
         self.precision = "mixed_float16" if hardware.has_gpu() else "float32"
         super().__init__(**kwargs)
-        # AutoKeras builds a default network before the first trial, which may be larger.
-        self.limit, self.max_model_size = self.max_model_size, None
+        self.lessons = Lessons(plan, journal)
         self._prepare_oracle()
 
     def _prepare_oracle(self) -> None:
@@ -92,50 +92,95 @@ class FromShards(AutoTuner):
         crashes = self.journal.crashes(trial)
         if len(crashes) >= MAX_CRASHES:
             raise FailedTrialError(f"gave up after {len(crashes)} times: {crashes[-1]}")
-        pipeline, (_, y), (_, y_val) = self._prepare_model_build(
-            trial.hyperparameters,
-            x=kwargs["x"],
-            y=kwargs["y"],
-            validation_data=kwargs["validation_data"],
-        )
+        data = {name: kwargs[name] for name in ("x", "y", "validation_data")}
+        pipeline, _, _ = self._prepare_model_build(trial.hyperparameters, **data)
         pipeline.save(self._pipeline_path(trial.trial_id))
-        # A killed process was most likely out of memory: half as much this time.
-        batch_size = max(1, kwargs["batch_size"] >> len(crashes))
-        params, seed = self.plan.params, self.seed_of(trial)
+        seed = self.seed_of(trial)
+        halvings = len(crashes)  # a killed process was most likely out of memory
         while True:
-            model = self._try_build(trial.hyperparameters)
-            normalise(model, self.plan.train, seed)
-            train = Batches(
-                self.plan.train,
-                y,
-                batch_size,
-                samples_per_epoch=params.samples_per_epoch,
-                shuffle_seed=seed,
-            )
-            watch = self.journal.training_begins(model, train, kwargs["epochs"])
+            network = self._try_build(trial.hyperparameters)
+            self._refuse_large(network)
+            lesson = self.lessons.of(network, seed, halvings)
             stop, history = self.control.callback(), keras.callbacks.History()
             try:
-                model.fit(
-                    train,
-                    validation_data=Batches(self.plan.val, y_val, batch_size),
+                lesson.fit(
+                    trial.hyperparameters.values,
                     epochs=kwargs["epochs"],
                     initial_epoch=kwargs.get("initial_epoch", 0),  # Hyperband continues a trial
-                    callbacks=[*callbacks, watch, stop, history],
-                    verbose=0,
+                    seed=seed,
+                    journal=self.journal,
+                    callbacks=[*callbacks, stop, history],
                 )
             except ak_utils.oom_exceptions:
-                if batch_size == 1 or history.history:  # an epoch has ended
+                if lesson.batch_size == 1 or history.history:  # an epoch has ended
                     raise
-                batch_size //= 2
-                log.warning("  out of memory: trying again with batch size %d", batch_size)
+                halvings += 1
+                log.warning("  out of memory: trying again with half the batch size")
                 continue
             if stop.stopped:
                 raise Stopped
+            self._keep_answers(trial, network)
             return history
+
+    def _refuse_large(self, network: keras.Model) -> None:
+        """AutoKeras counts all weights; frozen ones cost no training."""
+        trained = sum(int(np.prod(weights.shape)) for weights in network.trainable_weights)
+        if trained > self.plan.params.max_parameters:
+            raise FailedTrialError(f"Oversized model: {trained} parameters that train")
+
+    def _keep_answers(self, trial: Any, network: keras.Model) -> None:
+        """Write down what the best epoch's network says of val, for the ensemble."""
+        best = Path(self._get_checkpoint_fname(trial.trial_id))
+        if not best.exists():  # no epoch had a finite score
+            return
+        exam = self.lessons.exam(network)
+        exam.learner.load_weights(best)
+        plain, mirrored = (outputs(exam.learner, view).raw for view in (exam.plain, exam.mirrored))
+        answers = Answers.of(network, plain, mirrored)
+        ANSWERS.write(Path(self.get_trial_dir(trial.trial_id)), answers)
+
+    # ---- For the result -----------------------------------------------------------------------
+    def answers(self, number: int) -> Answers:
+        """What the network of trial `number` says of val."""
+        trial = self._trial(number)
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        if not ANSWERS.path(folder).exists():  # it was stopped
+            self._keep_answers(trial, self._try_build(trial.hyperparameters))
+        return ANSWERS.read(folder)
+
+    def network(self, number: int) -> keras.Model:
+        """The network of a trial's best epoch."""
+        trial = self._trial(number)
+        network = self._try_build(trial.hyperparameters)
+        learner = self.lessons.exam(network).learner
+        learner.load_weights(self._get_checkpoint_fname(trial.trial_id))
+        return network
+
+    def final_fit(self, attempt: Attempt) -> keras.Model:
+        """The network of a trial, trained as it was, from the start, on train and val.
+
+        No validation part is left: it ends after as many epochs as the trial needed for its best.
+        """
+        assert attempt.best_epoch is not None and attempt.batch_size is not None
+        trial = self._trial(attempt.trial)
+        seed = self.seed_of(trial)
+        keras.utils.set_random_seed(seed)
+        network = self._try_build(trial.hyperparameters)
+        self.lessons.joined(network, seed, attempt.batch_size).fit(
+            trial.hyperparameters.values,
+            epochs=self.plan.params.max_epochs,
+            until=attempt.best_epoch + 1,
+            seed=seed,
+            journal=self.journal,
+            callbacks=[],
+        )
+        return network
+
+    def _trial(self, number: int) -> Any:
+        return next(t for t in self.oracle.trials.values() if int(t.trial_id) == number)
 
     # ---- KerasTuner's hooks -------------------------------------------------------------------
     def pre_create_trial(self) -> None:
-        self.max_model_size = self.limit
         self.control.before_trial()
 
     def on_trial_begin(self, trial: Any) -> None:
@@ -175,11 +220,11 @@ def automodel(
     return ImageModel(
         plan.target.head(),
         plan.pretrained,
+        plan.eyes,
         tuner=tuner,
         hyperparameters=space(plan.blocks, params.pretrained),
         objective=params.objective,
         max_trials=params.max_trials,
-        max_model_size=params.max_parameters,
         seed=params.seed,
         directory=folder.parent,
         project_name=folder.name,
@@ -206,12 +251,3 @@ def fit(model: ak.AutoModel, plan: Plan) -> None:
         callbacks=[early],
         verbose=0,
     )
-
-
-def normalise(model: keras.Model, train: Pictures, seed: int) -> None:
-    """Fit the normalisation layers on a seeded sample of bounded size."""
-    n = NORMALISATION_BYTES // (4 * int(np.prod(train.shape[1:])))
-    rows = np.random.default_rng(seed).permutation(len(train))[: max(n, 64)]
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(train.read(rows).astype(np.float32))

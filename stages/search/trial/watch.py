@@ -29,6 +29,10 @@ class Journal(Protocol):
 
     def trial_begins(self, trial: Any) -> None: ...
 
+    def features(self, batches: range) -> Iterable[int]:
+        """Follow batches of pictures whose features are computed for the running trial."""
+        ...
+
     def training_begins(
         self, model: keras.Model, batches: Batches, epochs: int
     ) -> keras.callbacks.Callback:

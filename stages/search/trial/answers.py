@@ -1,0 +1,61 @@
+"""What a trial's network says of val: written down when it ends, for the ensemble."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tree
+
+from stages.common.files import new_file
+from stages.search.trial.features import halves, key
+
+
+class Answers(NamedTuple):
+    """What a trial's network says of the N photos of val."""
+
+    plain: np.ndarray  # float32 (N, outputs)
+    mirrored: np.ndarray  # the same of the mirrored photos
+    trunk: str  # what its trunk is known by; "": it has none
+    trunk_cost: float
+    cost: float  # without the trunk
+
+    @classmethod
+    def of(cls, network: keras.Model, plain: np.ndarray, mirrored: np.ndarray) -> "Answers":
+        parts = halves(network)
+        if parts is None:
+            return cls(plain, mirrored, "", 0, cost(network))
+        trunk, head = parts
+        return cls(plain, mirrored, key(trunk), cost(trunk), cost(head))
+
+
+class AnswersFile:
+    """val.npz in a trial's folder."""
+
+    def path(self, folder: Path) -> Path:
+        return folder / "val.npz"
+
+    def read(self, folder: Path) -> Answers:
+        with np.load(self.path(folder)) as found:
+            return Answers(*(found[name][()] for name in Answers._fields))
+
+    def write(self, folder: Path, answers: Answers) -> None:
+        with new_file(self.path(folder)) as part, part.open("wb") as file:
+            np.savez(file, **answers._asdict())
+
+
+ANSWERS = AnswersFile()
+
+
+def cost(network: keras.Model) -> float:
+    """About how many multiplications a picture takes."""
+    return sum(map(_cost, network.layers))
+
+
+def _cost(layer: keras.Layer) -> float:
+    if isinstance(layer, keras.Model):
+        return cost(layer)
+    positions = max(math.prod(each.shape[1:-1]) for each in tree.flatten(layer.output))
+    weights = getattr(layer, "weights", ())  # an operation has none
+    return positions * float(np.prod(weights[0].shape)) if weights else positions

@@ -1,0 +1,162 @@
+"""What does not train is computed once: the frozen first part of a network, for each picture.
+
+A block whose first part is frozen ends that part with a layer named `FEATURES`. `halves` divides a
+network there. `Features` keeps what the first part, the trunk, says of each picture, so that epochs
+and further trials train the second part, the head, alone.
+
+Features of a face are biometric data. They lie in scratch (`Plan.scratch`), and nowhere else.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from stages.records.shards import Pictures
+
+FEATURES = "features"  # the name of the trunk's last layer
+BATCH = 64  # pictures that a trunk answers at a time
+HASH_BATCH = 256  # pictures that are read and hashed at a time
+FLOAT = np.dtype(np.float32)
+
+# Follows the batches, for example with a progress bar
+Watch = Callable[[range], Iterable[int]]
+
+
+def halves(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    """The trunk (pictures to features) and the head (features to answers) of `network`.
+
+    They share its layers. None where the network has no frozen first part.
+    """
+    if FEATURES not in (layer.name for layer in network.layers):
+        return None
+    features = network.get_layer(FEATURES).output
+    trunk = keras.Model(network.inputs, features, name="trunk")  # the name counts in its `key`
+    if trunk.trainable_weights:
+        raise ValueError(f"the layer {FEATURES!r} comes after layers that train")
+    return trunk, keras.Model(features, network.outputs[0], name="head")
+
+
+class Mirrored:
+    """`Pictures`, each turned left to right."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures, self.shape = pictures, pictures.shape
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return self.pictures.read(rows)[:, :, ::-1]
+
+
+class Rows:
+    """Some of the pictures of a part, as `Pictures`."""
+
+    def __init__(self, pictures: Pictures, rows: np.ndarray) -> None:
+        self.pictures, self.rows = pictures, rows
+        self.shape = (len(rows), *pictures.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return self.pictures.read(self.rows[rows])
+
+
+class Features:
+    """A trunk's features of N pictures, on disk; read like `Pictures`.
+
+    `shape`: (N, d). Beside the features lie the hashes of their pictures, so that a picture's
+    features are computed once, in whichever part, row or search it occurs. Computing goes on after
+    a kill; of two processes, the second waits for the first. Memory holds 24 bytes a picture.
+    """
+
+    def __init__(
+        self, trunk: keras.Model, pictures: Pictures, scratch: Path, watch: Watch = iter
+    ) -> None:
+        """Computes what `scratch` lacks, in batches that `watch` follows."""
+        self.shape = (len(pictures), int(trunk.output_shape[-1]))
+        folder = scratch / key(trunk)
+        folder.mkdir(parents=True, exist_ok=True)
+        hashes = _hashes(pictures)
+        with _locked(folder / "lock"):
+            known = _repaired(folder, self.shape[1])
+            _, first = np.unique(hashes, return_index=True)
+            todo = np.sort(first[~np.isin(hashes[first], known)])
+            with (folder / "features").open("ab") as values, (folder / "hashes").open("ab") as keys:
+                for start in watch(range(0, len(todo), BATCH)):
+                    rows = todo[start : start + BATCH]
+                    values.write(_answers(trunk, pictures.read(rows)).tobytes())
+                    values.flush()  # before the hashes: a hash says that the features are there
+                    keys.write(hashes[rows].tobytes())
+                    keys.flush()
+            known = np.fromfile(folder / "hashes", np.uint64)
+        order = np.argsort(known)
+        self._rows = order[np.searchsorted(known, hashes, sorter=order)]
+        self._file = (folder / "features").open("rb", buffering=0)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """float32 (len(rows), d)."""
+        found = np.empty((len(rows), self.shape[1]), FLOAT)
+        size = found[:1].nbytes
+        for features, place in zip(found, self._rows[rows], strict=True):
+            # Not through a memory map: its pages would count as this process's memory.
+            features[:] = np.frombuffer(os.pread(self._file.fileno(), size, place * size), FLOAT)
+        return found
+
+
+def key(trunk: keras.Model) -> str:
+    """What decides features besides the picture: layers, weights, Keras and its backend."""
+    found = hashlib.sha256(trunk.to_json().encode())
+    found.update(f"{keras.__version__} {keras.backend.backend()}".encode())
+    for weights in trunk.get_weights():
+        found.update(weights.tobytes())
+    return found.hexdigest()[:16]
+
+
+def _hashes(pictures: Pictures) -> np.ndarray:
+    """uint64 (N,)."""
+    return np.fromiter(
+        (
+            int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=8).digest(), "little")
+            for start in range(0, len(pictures), HASH_BATCH)
+            for picture in pictures.read(np.arange(start, min(start + HASH_BATCH, len(pictures))))
+        ),
+        np.uint64,
+        len(pictures),
+    )
+
+
+def _repaired(folder: Path, width: int) -> np.ndarray:
+    """The hashes of the features that are there; what a kill has left half written is cut off."""
+    for name in ("features", "hashes"):
+        (folder / name).touch()
+    row = width * FLOAT.itemsize
+    sizes = ((folder / "features").stat().st_size // row, (folder / "hashes").stat().st_size // 8)
+    count = min(sizes)
+    os.truncate(folder / "features", count * row)
+    os.truncate(folder / "hashes", count * 8)
+    return np.fromfile(folder / "hashes", np.uint64)
+
+
+def _answers(trunk: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """float32 (n, d). Every batch has the same shape, so that the trunk is compiled once."""
+    padded = np.zeros((BATCH, *pictures.shape[1:]), np.uint8)
+    padded[: len(pictures)] = pictures
+    return np.asarray(trunk.predict_on_batch(padded), FLOAT)[: len(pictures)]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

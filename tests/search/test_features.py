@@ -1,0 +1,118 @@
+"""What does not train is computed once, whatever is killed, repeated or added in between."""
+
+import keras
+import numpy as np
+import pytest
+
+from stages.networks.predict import outputs
+from stages.records.shards import InMemory
+from stages.search.search import search
+from stages.search.trial import features as room
+from stages.search.trial.features import FEATURES, Features, halves
+from tests.search.conftest import plan, without_times
+
+EDGES = {"blocks": ["edges"], "batch_size": 12, "ensemble": 5}
+
+
+def network(units=4, seed=0):
+    """A frozen layer and a head with `units` outputs."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    pixels = keras.Input((8, 8, 3), dtype="uint8")
+    node = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))
+    node = keras.layers.Dense(5, trainable=False, bias_initializer="ones")(node)
+    node = keras.layers.Identity(name=FEATURES)(node)
+    return keras.Model(pixels, keras.layers.Dense(units)(keras.layers.Dropout(0.5)(node)))
+
+
+def pictures(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, 8, 8, 3)).astype(np.uint8)
+
+
+class Count:
+    """How many batches have been computed."""
+
+    def __init__(self):
+        self.batches = 0
+
+    def __call__(self, batches):
+        self.batches += len(batches)
+        return batches
+
+
+def test_trunk_and_head_together_are_the_network():
+    whole, some = network(), pictures(10)
+    trunk, head = halves(whole)
+    np.testing.assert_allclose(
+        head.predict_on_batch(trunk.predict_on_batch(some)), whole.predict_on_batch(some), rtol=1e-6
+    )
+    assert len(head.trainable_weights) == len(whole.trainable_weights) == 2
+
+
+def test_a_network_that_trains_before_its_features_is_refused():
+    whole = network()
+    whole.layers[3].trainable = True
+    with pytest.raises(ValueError, match="layers that train"):
+        halves(whole)
+
+
+def test_each_picture_is_computed_once_in_any_row_part_or_head(tmp_path):
+    some, count = pictures(150), Count()
+    trunk, _ = halves(network())
+    expected = trunk.predict_on_batch(some)
+    kept = Features(trunk, InMemory(some), tmp_path, count)
+    assert count.batches == 3 and kept.shape == (150, 5)
+    rows = np.array([149, 0, 7, 7])
+    np.testing.assert_allclose(kept.read(rows), expected[rows], rtol=1e-5)
+
+    others = np.concatenate([some[::-1], pictures(3, seed=1), some[:2]])  # three new ones
+    again, _ = halves(network(units=9))  # another head
+    more = Features(again, InMemory(others), tmp_path, count)
+    assert count.batches == 4
+    np.testing.assert_allclose(more.read(np.arange(155)), again.predict_on_batch(others), rtol=1e-5)
+
+
+def test_another_trunk_has_features_of_its_own(tmp_path):
+    some = InMemory(pictures(4))
+    one, other = (
+        Features(halves(network(seed=seed))[0], some, tmp_path).read(np.arange(4))
+        for seed in (0, 1)
+    )
+    assert np.abs(one - other).max() > 0.1
+
+
+def test_killed_at_any_byte_it_goes_on(tmp_path):
+    some = pictures(130)
+    trunk, _ = halves(network())
+    expected = Features(trunk, InMemory(some), tmp_path).read(np.arange(130))
+    [folder] = tmp_path.iterdir()
+    for name, left in (("features", 64 * 20 + 7), ("hashes", 64 * 8 + 3), ("features", 0)):
+        with (folder / name).open("r+b") as file:
+            file.truncate(left)
+        again = Features(trunk, InMemory(some), tmp_path)
+        np.testing.assert_array_equal(again.read(np.arange(130)), expected)
+
+
+def test_a_search_of_heads_is_repeatable_and_its_model_is_whole(parts, tmp_path, monkeypatch):
+    """1 + 1 trials are the same two as 2, and compute no feature again."""
+    _, val = parts[3]
+    wanted = plan(parts, 3, max_trials=2, **EDGES)
+    whole = search(wanted, tmp_path / "whole")
+    assert [trial.status for trial in whole.trials] == ["COMPLETED"] * 2
+    assert [len(trial.epochs) for trial in whole.trials] == [10, 10]  # five for each of two
+    assert [trial.feature_seconds is None for trial in whole.trials] == [False, True]
+    answers = outputs(whole.model, val).raw
+    loss = -np.log(answers[np.arange(len(val)), val.labels]).mean()
+    assert loss == pytest.approx(whole.gain.together, rel=0.01)
+    np.testing.assert_allclose(answers, whole.val.raw, atol=1e-5)
+
+    computed = []
+    real = room._answers
+    monkeypatch.setattr(
+        room, "_answers", lambda *given: computed.append(len(given[1])) or real(*given)
+    )
+    for max_trials in (1, 2):
+        stepped = search(plan(parts, 3, max_trials=max_trials, **EDGES), tmp_path / "steps")
+    assert without_times(stepped.trials) == without_times(whole.trials)
+    assert not computed  # the first search has computed them all
