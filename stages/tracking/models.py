@@ -97,6 +97,10 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_
     test = EVALUATION.read(folder).parts["test"]
     low, high = test.intervals["balanced_accuracy"]
     figure = f"{test.balanced_accuracy:.3f} ({low:.3f} to {high:.3f})"
+    error = {}
+    if test.mae is not None:
+        low, high = test.intervals["mae"]
+        error = {"test_mae": f"{test.mae:.3g} ({low:.3g} to {high:.3g})"}
     decision = folder.name
     tags = {
         "sha256": sha256(folder / MODEL),
@@ -110,9 +114,10 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_
         name,
         uri,
         run_id,
-        tags=tags | data,
+        tags=tags | error | data,
         description=f"{decision}: balanced accuracy on test {figure}, {test.n} photos. Photo "
-        "bytes in; face, class, calibrated probabilities and warnings out.",
+        "bytes in; face, class, calibrated probabilities, a number where it tells one, and "
+        "warnings out.",
     )
     return created.version
 

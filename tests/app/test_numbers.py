@@ -135,3 +135,20 @@ def test_the_card_tells_both(folder):
     assert f"| mean absolute error of the number | {test.mae:.3f} (" in card
     assert f"| numbers within the range | {test.in_range:.3f} (" in card
     assert "80 % of new photos have their number in it" in card
+
+
+@pytest.mark.slow  # a real MLflow
+def test_mlflow_holds_the_number_s_error(numbered, folder, tmp_path, monkeypatch):
+    from stages.tracking import register
+    from stages.tracking.store import connect
+
+    shutil.copytree(numbered, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    register.main()
+    found = connect().get_model_version_by_alias(f"face-{TASK}", folder.name)
+    test = EVALUATION.read(folder).parts["test"]
+    assert found.tags["test_mae"].startswith(f"{test.mae:.3g} (")
+    measured = connect().get_run(found.run_id).data.metrics
+    assert measured["test_mae_low"] < measured["test_mae"] < measured["test_mae_high"]
+    assert measured["test_in_range"] == pytest.approx(test.in_range, abs=1e-4)
