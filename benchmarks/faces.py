@@ -54,9 +54,9 @@ def main() -> None:
     portraits = sorted(path for path in (arguments.photos / "age").rglob("*") if path.is_file())
     names = [Haar.name, *(path.stem.removeprefix("face_detection_") for path in networks)]
     results = [measure(each, arguments.photos / "detect", labels, portraits) for each in detectors]
-    print(f"{'':36}" + "".join(f"{name:>16}" for name in names) + "  target")
+    print(f"{'':36}" + "".join(f"{name:>20}" for name in names) + "  target")
     for line in results[0]:
-        print(f"{line:36}" + "".join(f"{result[line]:>16}" for result in results), end="  ")
+        print(f"{line:36}" + "".join(f"{result[line]:>20}" for result in results), end="  ")
         print(_target(line))
 
 
