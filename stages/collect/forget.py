@@ -25,7 +25,8 @@ Commit {file}. What to do next, in this order:
   2. dvc repro                   builds everything without them
 What older builds still hold, and how to purge it once 2. is done:
   3. rm -rf {scratch}
-                                 scratch: downloads, faces, cut-outs, half-done and earlier searches
+                                 scratch: downloads, faces, numbers that describe them, cut-outs,
+                                 half-done and earlier searches
   4. rm -r {champions}; dvc repro
                                  the champion was trained on them: have a new one chosen
   5. dvc gc --workspace          the cache: all that the present outputs do not need, older

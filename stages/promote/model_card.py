@@ -17,7 +17,7 @@ from stages.records.calibration import RANGE_LEVEL
 from stages.records.chain import CHAIN, weights
 from stages.records.evaluation import EVALUATION, Exam, Slice
 from stages.records.promotion import Decision
-from stages.records.splits import EXAMS, PARTS, Shows, Together, exam_shows
+from stages.records.splits import EXAMS, PARTS, Shows
 from stages.records.trials import CLASSES, MODEL, TRIALS
 from stages.records.weights import WEIGHTS
 
@@ -45,7 +45,6 @@ class Data:
     groups: int
     persons: int  # known by name
     unknown: int  # photos of nobody known by name
-    shows: Shows  # of the photos of test
     sources: list[tuple[str, str, int]]  # source, licence, photos
     classes: dict[str, list[int]]  # class -> photos of each part
     parts: tuple[str, ...] = PARTS
@@ -56,13 +55,13 @@ def model_card(
     decision: Decision,
     manifest: pd.DataFrame,
     splits: pd.DataFrame,
-    together: Together,
+    shows: Shows,
 ) -> str:
     """Markdown about the chain in `folder`.
 
-    `manifest`, `splits`: frames of the data that it was trained and judged on; `together`: what
-    the split kept in one part. Whatever came from
-    outside (licences, sources, classes) is text in the card, never markup.
+    `manifest`, `splits`: frames of the data that it was trained and judged on; `shows`: what the
+    test photos are. Whatever came from outside (licences, sources, classes) is text in the card,
+    never markup.
     """
     chain, trials = CHAIN.read(folder), TRIALS.read(folder)
     evaluation, used = EVALUATION.read(folder), WEIGHTS.read(weights(folder))
@@ -75,8 +74,8 @@ def model_card(
             chain=chain,
             titles=CLASSES.read(folder),
             decision=decision,
-            data=_data(manifest, splits, together),
-            together=together,
+            data=_data(manifest, splits),
+            shows=Safe(shows),
             parts=parts,
             metrics=METRICS,
             range_level=RANGE_LEVEL,
@@ -137,7 +136,7 @@ def _yaml(content: object) -> Safe:
     return Safe("".join(f"    {line}\n" for line in dumped.splitlines()))
 
 
-def _data(manifest: pd.DataFrame, splits: pd.DataFrame, together: Together) -> Data:
+def _data(manifest: pd.DataFrame, splits: pd.DataFrame) -> Data:
     used = manifest[manifest["id"].isin(splits["id"])]
     sources = used.groupby(["source", "licence"], sort=True).size().reset_index()
     counts = splits.groupby(["label", "part"]).size()
@@ -146,7 +145,6 @@ def _data(manifest: pd.DataFrame, splits: pd.DataFrame, together: Together) -> D
         groups=splits["group"].nunique(),
         persons=splits.loc[splits["person"] != "", "person"].nunique(),
         unknown=int((splits["person"] == "").sum()),
-        shows=exam_shows(splits.loc[splits["part"] == "test", "person"], together),
         sources=list(sources.itertuples(index=False, name=None)),
         classes={
             label: [int(counts.get((label, part), 0)) for part in PARTS]

@@ -14,6 +14,7 @@ from stages.records.params import Task
 from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, read_history
 from stages.records.splits import SPLITS
 from stages.records.trials import MODEL, TRIALS
+from stages.records.weights import WEIGHTS
 
 
 def promote(at: Folders, params: Task, out: Path) -> Decision:
@@ -23,8 +24,9 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     candidate = out / "candidate"
     build(candidate, at, params, splits)
     decision, standings = examine(at, params, candidate, champion, splits, history)
-    together = params.split.keep_together
-    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits, together)
+    tested = splits.loc[splits["part"] == "test", "person"]
+    shows = params.split.exam_shows(tested, WEIGHTS.read(at.weights))
+    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits, shows)
     (candidate / CARD).write_text(card, encoding="utf-8")
     network = sha256(candidate / MODEL)
     if champion and sha256(champion / MODEL) == network:

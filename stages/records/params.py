@@ -6,6 +6,7 @@ descriptions become docs/parameters.md and the JSON schema (`python -m stages.pa
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +17,8 @@ from stages.common.errors import UserError
 from stages.records.flags import CutoutFlag, FaceFlag
 from stages.records.section import Positive, Section, Share
 from stages.records.sources import Source
-from stages.records.splits import Together
+from stages.records.splits import Shows, Together
+from stages.records.weights import Weights as WeightsList
 
 PARTS = ("train", "val", "test", "wild")
 FOLDER = Path("data/params")
@@ -179,6 +181,12 @@ class Split(Section):
         "exam is people never seen. `shot`: near-duplicates only, so that the exam is other photos "
         "of people that the network may know."
     )
+    same_face: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        description="Photos without a name count as one person if SFace finds their faces so "
+        "similar (cosine, the mean over the photos of two groups). A photo without a name may join "
+        "a named person; two names are never joined. `null`: faces are not compared, and nothing "
+        "that describes a face is computed here. `keep_together: shot` does not use it."
+    )
     duplicate_similarity: float = Field(
         ge=0.5,
         le=1,
@@ -187,6 +195,16 @@ class Split(Section):
         "resemble one another more).",
     )
     seed: int = Field(description="Another seed deals the photos otherwise.")
+
+    def exam_shows(self, persons: Iterable[str], weights: WeightsList) -> Shows:
+        """What the exam on test asks. `persons`: of the test photos, "" where unknown."""
+        if self.keep_together == "shot":
+            return "other photos of people it may know"
+        if all(persons):
+            return "people never seen"
+        if self.same_face is not None and weights.tells_faces:
+            return "people never seen, as far as their faces tell"
+        return "photos kept out of training; who is on them is not known"
 
     @model_validator(mode="after")
     def _room_for_train(self) -> "Split":

@@ -1,6 +1,5 @@
 """data/splits/<task>: which part each photo is in, and which photos are one shot."""
 
-from collections.abc import Iterable
 from typing import Literal, get_args
 
 from stages.records.record import Record
@@ -46,20 +45,12 @@ class Duplicate(Record):
     similarity: float  # up to 1
 
 
-Shows = Literal[
+Shows = Literal[  # what the photos of test are, to a network that was trained on train
     "people never seen",
+    "people never seen, as far as their faces tell",
     "photos kept out of training; who is on them is not known",
     "other photos of people it may know",
 ]
-
-
-def exam_shows(persons: Iterable[str], together: Together) -> Shows:
-    """What an exam on test is about. `persons`: of the test photos, "" where unknown."""
-    if together == "shot":
-        return "other photos of people it may know"
-    if all(persons):
-        return "people never seen"
-    return "photos kept out of training; who is on them is not known"
 
 
 def kept_together(together: Together) -> Literal["group", "shot"]:

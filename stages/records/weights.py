@@ -47,6 +47,12 @@ class Weights(Record, omit_defaults=True):
         """Name -> file, of the pretrained networks whose weights are in `folder`."""
         return {name: folder / w.file for name, w in self.pretrained.items() if w.file}
 
+    @property
+    def tells_faces(self) -> bool:
+        """Whether SFace is there, which tells people apart."""
+        face = self.pretrained.get("face")
+        return face is not None and face.file is not None
+
     def lacking(self, wanted: Iterable[str]) -> dict[str, str]:
         """Those of `wanted` without a file -> why, and what to do."""
         listed = {name: self.pretrained.get(name, UNLISTED) for name in wanted}

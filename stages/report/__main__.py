@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 def main(task: str) -> None:
     params, at = read(task), Folders(task)
-    chapter = read_chapter(at, params.title, params.classes, params.split.keep_together)
+    chapter = read_chapter(at, params.title, params.classes, params.split)
     with new_folder(at.report) as out:
         html = section(chapter)
         (out / "section.html").write_text(html, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Photos that are one shot, and labels that may be wrong: for people to look at."""
+"""Photos of one shot or of one person, and labels that may be wrong: for people to look at."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stages.records.folders import Folders, picture
 from stages.records.manifest import Photo
-from stages.records.splits import DUPLICATES
+from stages.records.splits import DUPLICATES, SPLITS, Assignment
 from stages.records.suspects import SUSPECTS, Suspect
 from stages.report.pictures import png
 
@@ -27,7 +27,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Photos that are one shot."""
+    """Photos that are one shot, or of one person."""
 
     shown: list[Shown]
     more: int  # photos beyond those
@@ -50,6 +50,7 @@ class Suspected:
 class Duplicates:
     conflicts: Clusters  # under several labels
     copies: Clusters  # under one label
+    alike: Clusters  # of one person, as far as faces tell: neither a name nor a shot says so
     suspects: int  # labels in doubt
     suspected: list[Suspected]  # the least likely labels
     agree: float  # share of all labels that the classifier would give too
@@ -65,8 +66,7 @@ def duplicates(at: Folders, manifest: Sequence[Photo]) -> Duplicates:
     def shown(id: str) -> Shown:
         return Shown(photos[id], png(picture(at.faces, id), 112))
 
-    def part(conflict: bool) -> Clusters:
-        of_kind = [ids for ids, many in zip(found, several, strict=True) if many == conflict]
+    def some(of_kind: Sequence[list[str]]) -> Clusters:
         return Clusters(
             count=len(of_kind),
             photos=sum(map(len, of_kind)),
@@ -77,12 +77,28 @@ def duplicates(at: Folders, manifest: Sequence[Photo]) -> Duplicates:
         )
 
     return Duplicates(
-        conflicts=part(True),
-        copies=part(False),
+        conflicts=some([ids for ids, many in zip(found, several, strict=True) if many]),
+        copies=some([ids for ids, many in zip(found, several, strict=True) if not many]),
+        alike=some(alike(SPLITS.read(at.splits))),
         suspects=len(suspects),
         suspected=[Suspected(shown(row.id), row) for row in suspects[:SUSPECTED]],
         agree=float(np.mean([row.label == row.likely for row in doubted])),
     )
+
+
+def alike(rows: Sequence[Assignment]) -> list[list[str]]:
+    """Ids of each group that faces have joined, the largest first."""
+    owner = {row.shot: row.person for row in rows if row.person}
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.group].append(row)
+    joined = []
+    for group in groups.values():
+        names = {owner.get(row.shot) for row in group}  # None: in no shot of a known person
+        shots = {row.shot for row in group if row.shot not in owner}
+        if shots and len(shots) + len(names - {None}) > 1:
+            joined.append([row.id for row in group])
+    return sorted(joined, key=lambda group: (-len(group), group))
 
 
 def clusters(pairs: Sequence[tuple[str, str]]) -> list[list[str]]:

@@ -13,10 +13,11 @@ from stages.records.baselines import BASELINES
 from stages.records.calibration import RANGE_LEVEL
 from stages.records.evaluation import EVALUATION, CalibrationReport, Exam
 from stages.records.folders import Folders, photos, picture
+from stages.records.params import Split
 from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
 from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, Event
 from stages.records.shards import Shards
-from stages.records.splits import EXAMS, Shows, Together, exam_shows
+from stages.records.splits import EXAMS, Shows
 from stages.records.trials import TRIALS, Kind, Trials
 from stages.records.weights import WEIGHTS, Weights
 from stages.report.answers import Answers, answers
@@ -112,7 +113,6 @@ class Chapter:
     beside: dict[str, Headline]  # of the number that a classification tells beside the class
     range_level: float  # share of photos that should have their number in the answer's range
     shows: Shows  # of the photos of test
-    together: Together
     verdict: list[str]
     promotion: Decision
     gates: list[JudgedGate]
@@ -152,12 +152,10 @@ def overview(chapter: Chapter) -> str:
     return render("overview.html", vars(chapter))
 
 
-def read_chapter(
-    at: Folders, title: str, titles: Mapping[str, str], together: Together = "person"
-) -> Chapter:
+def read_chapter(at: Folders, title: str, titles: Mapping[str, str], split: Split) -> Chapter:
     """The chapter of a task; `titles`: class -> its name for people.
 
-    `together`: what the split kept in one part.
+    `split`: how the photos were dealt out.
 
     Raises `UserError` for a file that is missing or not as the stages write it.
     """
@@ -178,7 +176,8 @@ def read_chapter(
     aside = set_aside(tables)
     train = Shards(at.shards / "train")
     index = train.index()
-    shows = exam_shows((row.person for row in tables.splits if row.part == "test"), together)
+    weights = WEIGHTS.read(at.weights)
+    shows = split.exam_shows((s.person for s in tables.splits if s.part == "test"), weights)
     return Chapter(
         task=at.task,
         title=title,
@@ -189,7 +188,6 @@ def read_chapter(
         beside={part: shown for part, each in beside.items() if (shown := headline(each))},
         range_level=RANGE_LEVEL,
         shows=shows,
-        together=together,
         verdict=verdict(
             results["test"],
             results["wild"],
@@ -210,7 +208,7 @@ def read_chapter(
         slices={part: slices(exam) for part, exam in exams.items()},
         numbers={part: numbers(predictions, part, classes) for part in EXAMS},
         answers={part: answers(at, part, predictions) for part in EXAMS},
-        weights=WEIGHTS.read(at.weights),
+        weights=weights,
         funnel=funnel(tables),
         provenance=provenance(tables.manifest, tables.rejected),
         duplicates=duplicates(at, tables.manifest),

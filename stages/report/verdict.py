@@ -61,6 +61,11 @@ def _new_faces(test: Result, shows: Shows, task: str) -> list[str]:
             "is the question (split.keep_together is shot). What is left with new people, "
             f"`{COMMAND} person {task}` measures, side by side with known people."
         ]
+    if shows == "people never seen, as far as their faces tell":
+        return [
+            "Who is on the test photos is not known, but nobody on them looks like anybody in "
+            "training (split.same_face)."
+        ]
     if shows != "people never seen":
         return [
             "Who is on the test photos is not known: people of the training photos may be among "

@@ -11,6 +11,7 @@ def main(task: str) -> None:
     from stages.records.params import read
     from stages.records.splits import DUPLICATES, REMOVED, SPLITS
     from stages.split.duplicates import find_duplicates
+    from stages.split.identities import identities_for
     from stages.split.split import refuse_leaks, split, summary
 
     params, at = read(task), Folders(task)
@@ -20,7 +21,8 @@ def main(task: str) -> None:
     manifest = manifest[manifest.id.isin(kept)]
     least, scratch = wanted.duplicate_similarity, at.cache("thumbnails")
     duplicates = find_duplicates(kept, photos(at.raw), photos(at.faces), least, scratch=scratch)
-    table = split(manifest, duplicates, classes, wanted, key=f"tasks.{task}.split")
+    faces = identities_for(at, wanted, manifest)
+    table = split(manifest, duplicates, classes, wanted, faces=faces, key=f"tasks.{task}.split")
     refuse_leaks(table, duplicates, wanted.keep_together)
     used = table.part != ""
     with new_folder(at.splits) as out:

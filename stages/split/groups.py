@@ -5,6 +5,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from stages.split.people import join
+
 
 def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     """For each row, the smallest id of its group.
@@ -22,6 +24,16 @@ def groups(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     graph = coo_array((np.ones(len(links)), links.T), shape=(len(table),) * 2)
     _, component = connected_components(graph, directed=False)
     return table.id.groupby(component).transform("min")
+
+
+def join_faces(table: pd.DataFrame, group: pd.Series, faces: np.ndarray, least: float) -> pd.Series:
+    """`group` (as `groups` returns it), with those joined that show one person, see `join`.
+
+    `faces`: (n, d), of the n photos of `table`.
+    """
+    number, _ = pd.factorize(group)
+    named = (table.person != "").groupby(number).any().to_numpy()
+    return table.id.groupby(join(number, named, faces, least)).transform("min")
 
 
 def shots(ids: pd.Series, pairs: pd.DataFrame) -> pd.Series:

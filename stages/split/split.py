@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.records.splits import Together, kept_together
-from stages.split.groups import conflicts, groups, shots
+from stages.split.groups import conflicts, groups, join_faces, shots
 
 if TYPE_CHECKING:
     from stages.records.params import Split
@@ -24,6 +24,7 @@ def split(
     classes: list[str],
     params: "Split",
     *,
+    faces: np.ndarray | None = None,
     key: str = "split",
 ) -> pd.DataFrame:
     """Deal the photos out in whole groups: all photos of a person, all copies of a shot.
@@ -31,7 +32,9 @@ def split(
     If `params.keep_together` is "shot", only the copies of a shot stay together.
 
     `table`: a row for each photo, in any order: id, label, person ("" if unknown), part ("pool" or
-    "wild"). `duplicates`: columns a and b, ids. `key`: where `params` are, for messages.
+    "wild"). `duplicates`: columns a and b, ids. `faces`: (n, d), of length 1, of each row's face;
+    with them, photos whose faces are alike (`params.same_face`) are one person's, see `people`.
+    `key`: where `params` are, for messages.
     Returns the rows sorted by id, with `group` and `shot` (the smallest id in it) and `part`:
     train, val or test for the pool; wild stays wild. A photo that is set aside has the part "" and
     a `reason`: either a duplicate has another label, so that one of both is wrong; or it is a wild
@@ -39,11 +42,16 @@ def split(
     its answer.
     Every class is in every part. Raises `UserError` for a class with too few groups for that.
     """
-    table = table.sort_values("id", ignore_index=True)
+    order = np.argsort(table.id.to_numpy(str))
+    table = table.iloc[order].reset_index(drop=True)
     others = conflicts(table, duplicates)
     conflict = others != ""
     table["group"] = table["shot"] = table.id
-    table.loc[~conflict, "group"] = groups(table[~conflict], duplicates)
+    group = groups(table[~conflict], duplicates)
+    if faces is not None and params.same_face is not None:
+        shown = faces[order][~conflict]
+        group = join_faces(table[~conflict], group, shown, params.same_face)
+    table.loc[~conflict, "group"] = group
     table.loc[~conflict, "shot"] = shots(table.id[~conflict], duplicates)
     unit = table[kept_together(params.keep_together)]
     table["reason"] = ("same picture under another label: " + others).where(conflict, "")
@@ -62,7 +70,8 @@ def split(
                 f"person, or duplicates; {(conflict & (table.label == name)).sum()} photos have "
                 f"another label too), and needs {len(PARTS)} for {', '.join(PARTS)}: add photos of "
                 "other people, take `person` out of collect.sources if file names do not tell "
-                "persons, set split.keep_together to shot, or raise split.duplicate_similarity"
+                "persons, set split.keep_together to shot, or raise split.duplicate_similarity or "
+                "split.same_face"
             )
     shares = np.array([1 - params.val - params.test, params.val, params.test])
     part = deal(counts.to_numpy(), shares, params.seed)
@@ -122,20 +131,25 @@ def leaks(
     """Pairs of photos in two parts that are duplicates or share a person: a, b (ids), why.
 
     With `together` "shot" a person may be in several parts.
-
-    `table`: id, person, part; a row whose part is "" is in no part. This looks at the parts only,
-    not at how they were made.
+    `table`: id, person, group, part; a row whose part is "" is in no part. This looks at the parts
+    only, not at how they were made.
     """
     table = table[table.part != ""]
-    named = table[table.person != ""] if together == "person" else table[:0]
-    firsts = named.drop_duplicates(["person", "part"])
-    firsts = firsts.sort_values("person", kind="stable")
-    again = firsts.person == firsts.person.shift()
-    same = pd.DataFrame({"a": firsts.id.shift()[again], "b": firsts.id[again], "why": "one person"})
-    found = pd.concat([duplicates[["a", "b"]].assign(why="duplicates"), same])
+    found = [duplicates[["a", "b"]].assign(why="duplicates")]
+    if together == "person":
+        found.append(_first_of_each_part(table[table.person != ""], "person", "one person"))
+        found.append(_first_of_each_part(table, "group", "one group"))
+    found = pd.concat(found).drop_duplicates(["a", "b"])
     part = table.set_index("id").part
     a, b = found.a.map(part), found.b.map(part)
     return found[a.notna() & b.notna() & (a != b)].reset_index(drop=True)
+
+
+def _first_of_each_part(table: pd.DataFrame, column: str, why: str) -> pd.DataFrame:
+    """Pairs of photos, a and b, that have one value of `column` and are in two parts."""
+    firsts = table.drop_duplicates([column, "part"]).sort_values(column, kind="stable")
+    again = firsts[column] == firsts[column].shift()
+    return pd.DataFrame({"a": firsts.id.shift()[again], "b": firsts.id[again], "why": why})
 
 
 def refuse_leaks(

@@ -22,7 +22,8 @@ def wanted(params: Task) -> dict[str, bool]:
         names = {"squeezenet": True} | dict.fromkeys(LARGE, False)
     elif search.pretrained:
         names = {block: True for block in search.blocks if block in PRETRAINED}
-    if search.blocks == "auto" or "face" in search.blocks:
+    compares_faces = params.split.same_face is not None
+    if search.blocks == "auto" or "face" in search.blocks or compares_faces:
         names["face"] = True
     networks = params.baseline.networks
     return names | {each.starts_from: True for each in networks if each.starts_from}

@@ -32,6 +32,7 @@ from stages.records.folders import Folders, picture, pictures
 from stages.records.manifest import MANIFEST, REJECTED, Photo, Rejected
 from stages.records.mattes import MATTES, Cutout
 from stages.records.objective import Objective
+from stages.records.params import Split
 from stages.records.predictions import (
     BASELINE_PREDICTIONS,
     PREDICTIONS,
@@ -48,9 +49,11 @@ from stages.report.index import index
 from stages.report.photos import Dropped
 from stages.report.result import median_error
 from stages.report.section import overview, read_chapter, section
+from tests.params_yaml import shipped
 from tests.report.made import attempt, decision, epoch, exam, gate, standing
 
 EVIL = "<script>alert(1)</script>"
+SPLIT = Split(**shipped()["defaults"]["split"])
 TITLES = {"cool": f"쿨톤 {EVIL}", "warm": "웜톤"}
 PARTS = {"train": 6, "val": 2, "test": 4, "wild": 4}  # photos, half of each class
 
@@ -365,7 +368,7 @@ def leader(system, kind, score, wild):
 
 
 def build(root, **kinds):
-    return read_chapter(write_task(root, **kinds), f"Tone {EVIL}", TITLES)
+    return read_chapter(write_task(root, **kinds), f"Tone {EVIL}", TITLES, SPLIT)
 
 
 @pytest.fixture(scope="module")
@@ -528,7 +531,7 @@ def test_it_doubts_the_number_where_nobody_knows_who_is_on_the_photos(tmp_path):
     at = write_task(tmp_path)
     rows = SPLITS.read(at.splits)
     SPLITS.write(at.splits, [replace(r, person="") if r.part == "test" else r for r in rows])
-    said = text(section(read_chapter(at, "Tone", TITLES)))
+    said = text(section(read_chapter(at, "Tone", TITLES, SPLIT)))
     assert "Who is on the test photos is not known" in said
     assert "Test photos kept out of training; who is on them is not known" in said
 
@@ -536,14 +539,29 @@ def test_it_doubts_the_number_where_nobody_knows_who_is_on_the_photos(tmp_path):
 def test_it_says_which_exam_it_is(tmp_path):
     at = write_task(tmp_path)
     said = {
-        together: text(section(read_chapter(at, "Tone", TITLES, together)))
+        together: text(section(read_chapter(at, "Tone", TITLES, split)))
         for together in ("person", "shot")
+        for split in [SPLIT.model_copy(update={"keep_together": together})]
     }
     assert "Test people never seen" in said["person"]
     assert "it is never in two parts" in said["person"]
     assert "Test other photos of people it may know" in said["shot"]
     assert "python -m experiments.findings person t" in said["shot"]
     assert "it is never in two parts" not in said["shot"]
+
+
+def test_where_names_are_missing_it_says_what_faces_tell(tmp_path):
+    at = write_task(tmp_path)
+    SPLITS.write(at.splits, [replace(r, person="") for r in SPLITS.read(at.splits)])
+    used = WEIGHTS.read(at.weights)
+    face = Weight("face", "sface.onnx", "0" * 64, "download")
+    WEIGHTS.write(at.weights, replace(used, pretrained={"face": face}))
+    said = text(section(read_chapter(at, "Tone", TITLES, SPLIT)))
+    assert "Test people never seen, as far as their faces tell" in said
+    assert "nobody on them looks like anybody in training" in said
+    off = SPLIT.model_copy(update={"same_face": None})
+    said = text(section(read_chapter(at, "Tone", TITLES, off)))
+    assert "who is on them is not known" in said
 
 
 def test_it_shows_what_simpler_systems_reach(chapter):

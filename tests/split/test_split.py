@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.common.images import write_png
+from stages.extract.crop import Geometry
+from stages.records.faces import GEOMETRY
 from stages.records.folders import Folders, picture
 from stages.records.manifest import MANIFEST, Photo
 from stages.records.mattes import MATTES, Cutout
@@ -21,6 +23,7 @@ from stages.records.splits import DUPLICATES, REMOVED, SPLITS, kept_together
 from stages.split.groups import groups
 from stages.split.split import PARTS, deal, leaks, refuse_leaks, split
 from tests.params_yaml import complete, shipped, write_params
+from tests.weights_folder import write_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,11 +46,13 @@ def linked(table, *rows):
     return pd.DataFrame(ids, columns=["a", "b"], dtype=object)
 
 
-def dealt(table, classes, val=0.2, test=0.2, seed=1, duplicates=None, together="person"):
+def dealt(
+    table, classes, val=0.2, test=0.2, seed=1, duplicates=None, together="person", faces=None, **own
+):
     duplicates = linked(table) if duplicates is None else duplicates
-    own = {"val": val, "test": test, "seed": seed, "keep_together": together}
+    own |= {"val": val, "test": test, "seed": seed, "keep_together": together}
     params = Split(**shipped()["defaults"]["split"] | own)
-    return split(table, duplicates, list(classes), params, key="k")
+    return split(table, duplicates, list(classes), params, faces=faces, key="k")
 
 
 TOGETHER = st.sampled_from(["person", "shot"])
@@ -340,6 +345,8 @@ def test_command(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, np.clip(shown * (0.8 if row in copies else 1), 0, 255).astype(np.uint8))
     kept = {id: id != table.id[3] for id in sorted(table.id)}
+    write_weights(at.weights)
+    GEOMETRY.write(at.faces, Geometry(64, 0.5).places())
     MATTES.write(at.mattes, [Cutout(id, "", "none", 1, kept[id]) for id in kept])
     result = subprocess.run(
         [sys.executable, "-m", "stages.split", task],
@@ -349,6 +356,7 @@ def test_command(tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stderr
+    assert "faces cannot be compared" in result.stderr  # who is on the photos is not known
     assert "1 photos set aside: its person or a duplicate is in the pool" in result.stderr
     assert "2 photos set aside: same picture under another label" in result.stderr
     splits, removed, duplicates = (

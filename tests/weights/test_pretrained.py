@@ -16,10 +16,11 @@ from tests.weights.conftest import files, places, published
 CONTENT = b"pretend to be a network"
 
 
-def task(*networks, **search):
+def task(*networks, same_face=None, **search):
     params = complete()
     own = params["tasks"]["harry"] | {"weights": params["weights"]}
     own["search"] |= search
+    own["split"] |= {"same_face": same_face}
     budget = {"epochs": 1, "batch_size": 1, "samples_per_epoch": None}
     own["baseline"]["networks"] = [budget | {"name": name} for name in networks]
     return Task.model_validate(own)
@@ -55,6 +56,10 @@ def local(tmp_path, *names, content=CONTENT):
 )
 def test_what_a_search_asks_for(own, names):
     assert wanted(task(**own)) == names
+
+
+def test_comparing_faces_asks_for_sface():
+    assert wanted(task(same_face=0.4, pretrained=False, blocks=["vanilla"])) == {"face": True}
 
 
 def test_vgg_networks_ask_for_vgg16():
