@@ -23,7 +23,6 @@ class Difference:
     value: float
     low: float  # percentile interval over resampled groups
     high: float
-    p: float  # share of the resamples without a gain; ties count half
 
 
 def scores(
@@ -126,8 +125,7 @@ def paired_difference(
     value = float(gain(np.ones((1, len(labels))))[0])
     found = np.concatenate([gain(weights) for weights in resampled(groups, resamples, seed)])
     found = np.where(np.abs(found) < 1e-12, 0, found)  # sums in another order are no gain
-    p = float((found < 0).mean() + (found == 0).mean() / 2)
-    return Difference(value, *_percentiles(found, level), p)
+    return Difference(value, *_percentiles(found, level))
 
 
 def resampled(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:

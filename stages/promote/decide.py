@@ -6,12 +6,13 @@ from stages.promote.answers import Answers, ByPart
 from stages.promote.gates import (
     against_baselines,
     against_champion,
+    against_chance,
     by_itself,
     not_rolled_back,
 )
 from stages.records.evaluation import Exam
 from stages.records.params import Promote
-from stages.records.promotion import Decision, Figures
+from stages.records.promotion import Decision, Figures, Judged
 
 
 def decide(
@@ -20,6 +21,7 @@ def decide(
     champion: ByPart | None,
     exams: dict[str, Exam],
     baselines: dict[str, Answers | None],
+    judged: Judged,
     *,
     why_not: str = "there was no champion yet",
     rolled_back: bool = False,
@@ -29,7 +31,8 @@ def decide(
     `candidate`: its answers to test and wild. `champion`: the present champion's answers to those
     of the same photos that it has not trained on; None if the two cannot be compared, and `why_not`
     says why. Then only the other gates count. `exams`: parts of the candidate's evaluation.json.
-    `baselines`: see `against_baselines`. `rolled_back`: this network was champion before, and
+    `baselines`: see `against_baselines`. `judged`: how many candidates the test part has judged,
+    and so how much luck this one may have. `rolled_back`: this network was champion before, and
     somebody rolled it back.
     """
     compared = candidate
@@ -39,8 +42,9 @@ def decide(
             part: candidate[part].where(np.isin(candidate[part].ids, answers.ids))
             for part, answers in champion.items()
         }
-        gates += against_champion(compared, champion, params)
-    gates += against_baselines(candidate["test"], baselines) + by_itself(exams, params)
+        gates += against_champion(compared, champion, params, judged.luck)
+    gates += against_chance(candidate["test"], judged.luck)
+    gates += against_baselines(candidate["test"], baselines, params) + by_itself(exams, params)
     gates += not_rolled_back(rolled_back)
     failed = [gate for gate in gates if not gate.passed]
     if failed:
@@ -55,6 +59,7 @@ def decide(
         gates=gates,
         candidate=_figures(compared),
         champion=_figures(champion) if champion else None,
+        judged=judged,
     )
 
 

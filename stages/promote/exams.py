@@ -17,7 +17,7 @@ from stages.records.evaluation import EVALUATION
 from stages.records.folders import Folders, photos
 from stages.records.params import Task
 from stages.records.predictions import BASELINE_PREDICTIONS, PREDICTIONS
-from stages.records.promotion import SEEN, Decision, Event, Standing
+from stages.records.promotion import SEEN, Decision, Event, Judged, Standing
 from stages.records.shards import Shards
 from stages.records.splits import EXAMS, Together
 from stages.records.trials import CLASSES, MODEL, TRIALS
@@ -30,10 +30,12 @@ def examine(
     champion: Path | None,
     splits: pd.DataFrame,
     history: list[Event],
+    judged: Judged,
 ) -> tuple[Decision, list[Standing]]:
     """What becomes of the chain in the folder `candidate`, and the leaderboard.
 
-    `champion`: the present champion's folder; `splits`: the frame of splits.csv.
+    `champion`: the present champion's folder; `splits`: the frame of splits.csv; `judged`: how many
+    candidates its test part has judged.
     """
     classes, ordered = list(params.classes), params.bins is not None
     groups = splits.set_index("id")["group"]
@@ -51,6 +53,7 @@ def examine(
         other,
         EVALUATION.read(candidate).parts,
         {each.name: answers.get("test") for each, answers in baselines},
+        judged,
         why_not=why_not,
         rolled_back=was_rolled_back(history, network),
     )

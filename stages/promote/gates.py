@@ -1,38 +1,42 @@
 """The gates of promotion, each with its figure.
 
-Systems are compared on the same photos. Intervals come from a bootstrap over groups (a person, or
-the copies of one shot), because photos of one group are answered alike (Efron and Tibshirani, "An
-Introduction to the Bootstrap", 1993, chapter 8).
+Systems are compared on the same photos. The exact tests of `stages.promote.luck` decide. Intervals
+come from a bootstrap over groups (a person, or the copies of one shot), because photos of one group
+are answered alike (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8).
 """
 
-from sklearn.metrics import log_loss
+import numpy as np
 
 from stages.networks.metrics import Difference, paired_difference
 from stages.promote.answers import Answers, ByPart
+from stages.promote.luck import of_gain, of_guessing
 from stages.records.evaluation import Exam
 from stages.records.params import Promote
 from stages.records.promotion import Gate
 from stages.records.splits import EXAMS
 
 
-def against_champion(candidate: ByPart, champion: ByPart, params: Promote) -> list[Gate]:
-    """Both answer the same photos of the parts test (not empty) and wild."""
+def against_champion(
+    candidate: ByPart, champion: ByPart, params: Promote, luck: float
+) -> list[Gate]:
+    """Both answer the same photos of the parts test (not empty) and wild. `luck`: at most so likely
+    may a gain like the candidate's be if both are equally good."""
     gain = paired_difference(*_pair(candidate["test"], champion["test"]))
     new, old = (side["test"].figures().balanced_accuracy for side in (candidate, champion))
-    limit = 1 - params.level
+    p = of_gain(*_pair(candidate["test"], champion["test"]))
     figures = (
         f"balanced accuracy {new:.3f} against the champion's {old:.3f} on the same "
         f"{len(candidate['test'])} test photos: a gain of {_interval(gain)}"
     )
     beats = Gate(
         gate="beats the champion",
-        passed=gain.p <= limit,
-        value=gain.p,
-        limit=limit,
+        passed=p <= luck,
+        value=p,
+        limit=luck,
         low=None,
         high=None,
-        about=f"{figures}; it is none in {gain.p:.1%} of the resamples, at most {limit:.1%} are "
-        "allowed",
+        about=f"{figures}; of two equally good networks, one is so far ahead by luck in "
+        f"{percent(p)} of all cases, at most {percent(luck)} is allowed",
     )
     margin = Gate(
         gate="margin",
@@ -46,13 +50,32 @@ def against_champion(candidate: ByPart, champion: ByPart, params: Promote) -> li
     return [beats, margin, _wild(candidate["wild"], champion["wild"], params.wild_margin)]
 
 
-def against_baselines(test: Answers, baselines: dict[str, Answers | None]) -> list[Gate]:
-    """The candidate's balanced accuracy on `test` must be above that of each baseline; if they are
-    equal, its log loss must be lower.
+def against_chance(test: Answers, luck: float) -> list[Gate]:
+    """On `test`, not empty, the candidate must be better than any network that guesses.
 
-    `baselines`: name -> answers to the same photos; None if the baseline failed.
+    Always naming the most frequent class is one way of guessing. Its balanced accuracy is that of
+    all others on average: 1 by the number of classes that have photos. `luck`: at most so likely
+    may a guess be as good.
     """
-    return [_against_baseline(test, name, answers) for name, answers in baselines.items()]
+    p = of_guessing(test.labels, test.predicted, test.groups, luck)
+    chance = 1 / len(np.unique(test.labels))
+    about = (
+        f"balanced accuracy {test.figures().balanced_accuracy:.3f} on {len(test)} test photos, "
+        f"chance is {chance:.3f}; guesses are as good in {percent(p)} of all cases, at most "
+        f"{percent(luck)} is allowed"
+    )
+    return [Gate("beats chance", p <= luck, p, luck, None, None, about)]
+
+
+def against_baselines(
+    test: Answers, baselines: dict[str, Answers | None], params: Promote
+) -> list[Gate]:
+    """None of them may surely have a better balanced accuracy than the candidate on `test`.
+
+    `baselines`: name -> answers to the same photos; None if the baseline failed. One that failed
+    might be better, so it stops the candidate unless `promote.excuse` names it.
+    """
+    return [_against_baseline(test, name, each, params) for name, each in baselines.items()]
 
 
 def by_itself(exams: dict[str, Exam], params: Promote) -> list[Gate]:
@@ -93,6 +116,11 @@ def not_rolled_back(rolled_back: bool) -> list[Gate]:
     return [Gate("not rolled back", False, None, None, None, None, about)]
 
 
+def percent(share: float) -> str:
+    """With three digits: 5 %, 0.0238 %."""
+    return f"{100 * share:.3g} %"
+
+
 def _wild(candidate: Answers, champion: Answers, margin: float) -> Gate:
     if not len(candidate):
         why = "there are no wild photos that the champion has not trained on"
@@ -110,18 +138,26 @@ def _wild(candidate: Answers, champion: Answers, margin: float) -> Gate:
     )
 
 
-def _against_baseline(test: Answers, baseline: str, answers: Answers | None) -> Gate:
-    name = f"beats {baseline}"
+def _against_baseline(
+    test: Answers, baseline: str, answers: Answers | None, params: Promote
+) -> Gate:
+    name, limit = f"keeps up with {baseline}", 1 - params.level
+    if answers is None and baseline in params.excuse:
+        return _not_judged(name, limit, f"{baseline} failed, and promote.excuse names it")
     if answers is None:
-        return _not_judged(name, 0.0, f"{baseline} failed, so it has no answers")
+        about = (
+            f"{baseline} failed, so nobody knows whether it is better: mend it, or name it in "
+            "promote.excuse"
+        )
+        return Gate(name, False, None, limit, None, None, about)
     gain = paired_difference(*_pair(test, answers))
-    about = f"balanced accuracy on {len(test)} test photos: {_interval(gain)}"
-    passed = gain.value > 0
-    if abs(gain.value) < 1e-9:
-        new, old = _log_loss(test), _log_loss(answers)
-        passed = new < old
-        about += f"; a tie, so log loss decides: {new:.3f} against {old:.3f}"
-    return Gate(name, passed, gain.value, 0.0, gain.low, gain.high, about)
+    p = of_gain(*_pair(answers, test))
+    about = (
+        f"balanced accuracy on {len(test)} test photos against {baseline}: {_interval(gain)}; of "
+        f"two equally good systems, one is so far behind by luck in {percent(p)} of all cases, it "
+        f"is surely worse at {percent(limit)} or less"
+    )
+    return Gate(name, p > limit, p, limit, None, None, about)
 
 
 def _not_judged(gate: str, limit: float, why: str) -> Gate:
@@ -131,12 +167,6 @@ def _not_judged(gate: str, limit: float, why: str) -> Gate:
 def _pair(a: Answers, b: Answers) -> tuple:
     """What `paired_difference` compares."""
     return a.labels, a.predicted, b.predicted, a.groups
-
-
-def _log_loss(answers: Answers) -> float:
-    whole = answers.probabilities.sum(1, keepdims=True)  # not quite 1, as tables round them
-    labels = range(answers.probabilities.shape[1])
-    return float(log_loss(answers.labels, answers.probabilities / whole, labels=labels))
 
 
 def _interval(difference: Difference) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from stages.common.files import sha256
+from stages.promote.gates import percent
 from stages.records.calibration import RANGE_LEVEL
 from stages.records.chain import CHAIN, weights
 from stages.records.evaluation import EVALUATION, Exam, Slice
@@ -111,7 +112,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"figure": _figure, "yaml": _yaml}
+    environment.filters |= {"figure": _figure, "yaml": _yaml, "percent": percent}
     return environment
 
 

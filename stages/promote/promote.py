@@ -6,12 +6,21 @@ from stages.common.files import sha256
 from stages.promote.chain_folder import build, keep_others, present_champion
 from stages.promote.exams import examine
 from stages.promote.history import added, event
+from stages.promote.judged import count
 from stages.promote.model_card import model_card
 from stages.records.chain import CARD
 from stages.records.folders import Folders
 from stages.records.manifest import MANIFEST
 from stages.records.params import Task
-from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Decision, read_history
+from stages.records.promotion import (
+    HISTORY,
+    JUDGED,
+    LEADERBOARD,
+    PROMOTION,
+    Decision,
+    read_history,
+    read_judged,
+)
 from stages.records.splits import SPLITS
 from stages.records.trials import MODEL, TRIALS
 from stages.records.weights import WEIGHTS
@@ -23,12 +32,13 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     champion = present_champion(at.promote)
     candidate = out / "candidate"
     build(candidate, at, params, splits)
-    decision, standings = examine(at, params, candidate, champion, splits, history)
+    network = sha256(candidate / MODEL)
+    now, judged = count(read_judged(at.promote), splits, network, params.promote.level)
+    decision, standings = examine(at, params, candidate, champion, splits, history, now)
     tested = splits.loc[splits["part"] == "test", "person"]
     shows = params.split.exam_shows(tested, WEIGHTS.read(at.weights))
     card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits, shows)
     (candidate / CARD).write_text(card, encoding="utf-8")
-    network = sha256(candidate / MODEL)
     if champion and sha256(champion / MODEL) == network:
         champion = None  # the candidate is this network
     else:
@@ -38,5 +48,6 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     keep_others(at.promote, out, champion)
     PROMOTION.write(out, decision)
     HISTORY.write(out, history)
+    JUDGED.write(out, judged)
     LEADERBOARD.write(out, standings)
     return decision

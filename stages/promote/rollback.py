@@ -23,7 +23,14 @@ from stages.promote.history import event
 from stages.records.chain import CARD
 from stages.records.folders import Folders
 from stages.records.params import read
-from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, read_history
+from stages.records.promotion import (
+    HISTORY,
+    JUDGED,
+    LEADERBOARD,
+    PROMOTION,
+    read_history,
+    read_judged,
+)
 from stages.records.trials import MODEL, TRIALS
 
 log = logging.getLogger(__name__)
@@ -59,7 +66,8 @@ def check_former(folder: Path) -> None:
 def put_back(folder: Path) -> None:
     """In `data/promote/<task>`: former becomes champion, and champion becomes challenger.
 
-    A challenger that is there already stays, with the decision about it.
+    A challenger that is there already stays, with the decision about it. What the test parts have
+    judged stays judged.
     """
     out_of, back, challenger = (folder / name for name in ("champion", "former", "challenger"))
     reason = f"rolled back by hand to {sha256(back / MODEL)[:12]}"
@@ -85,6 +93,7 @@ def put_back(folder: Path) -> None:
         shutil.copy(LEADERBOARD.path(folder), out)
         PROMOTION.write(out, decision)
         HISTORY.write(out, history)
+        JUDGED.write(out, read_judged(folder))
 
 
 def _dvc(*arguments: str) -> str:

@@ -102,6 +102,7 @@ CATALOGUE = (
     Entry(evaluation.METRICS.path(at.reports), "the few numbers that `dvc metrics` shows"),
     Entry(promotion.PROMOTION.path(at.promote), "the decision, with every gate"),
     Entry(promotion.HISTORY.path(at.promote), "who was champion when"),
+    Entry(promotion.JUDGED.path(at.promote), "which networks each test part has judged"),
     Entry(promotion.LEADERBOARD.path(at.promote), "all systems on the same photos"),
     Entry(champion, "a whole chain: network, calibration, weights, parameters"),
     Entry(chain.CHAIN.path(champion), "the parameters that decide an answer"),

@@ -332,7 +332,8 @@ class Network(Section):
 
 
 class Baseline(Section):
-    """Simpler systems that a search's winner must beat, besides naming the most frequent class."""
+    """Simpler systems, none of which may surely be better than a search's winner, besides naming
+    the most frequent class."""
 
     classical: Literal["hog", "lab"] = Field(
         description="What a linear model sees: `hog`, directions of edges; `lab`, CIE Lab colours."
@@ -367,7 +368,10 @@ class Promote(Section):
     level: float = Field(
         ge=0.5,
         lt=1,
-        description="Confidence that there is a gain at all (paired bootstrap over groups).",
+        description="How sure a promotion must be (exact tests over groups). Of all candidates "
+        "that one test part judges, luck promotes even one with a chance of at most 1 - `level`: "
+        "the first may use a half of that, the next ones 1/6, 1/12, 1/20 and so on. A baseline "
+        "that is better with this confidence stops a candidate.",
     )
     wild_margin: Share = Field(
         description="Balanced accuracy that may be lost against the champion on wild."
@@ -378,6 +382,10 @@ class Promote(Section):
         le=1,
         description="Accuracy that a slice may lack against the other photos. The gate is failed "
         "when a slice surely lacks more.",
+    )
+    excuse: tuple[str, ...] = Field(
+        description="Baselines that may fail. Any other one that fails, for example for lack of "
+        "memory, stops every candidate, since nobody knows whether it is better."
     )
 
 
@@ -436,6 +444,16 @@ class Task(Defaults):
             edges = [edge for span in self.bins.values() for edge in span]
             if list(self.bins) != list(self.classes) or edges != sorted(edges):
                 raise ValueError("bins: one [first, last] for each class, in order, none overlaps")
+        return self
+
+    @model_validator(mode="after")
+    def _excused_baselines_are_trained(self) -> "Task":
+        trained = [self.baseline.classical, *(each.name for each in self.baseline.networks)]
+        if unknown := sorted(set(self.promote.excuse) - set(trained)):
+            raise ValueError(
+                f"promote.excuse: no baseline {', '.join(unknown)} is trained for this task; "
+                f"there are: {', '.join(trained)}"
+            )
         return self
 
 

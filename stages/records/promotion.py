@@ -34,12 +34,21 @@ class Figures(Record):
     balanced_accuracy: float | None
 
 
+class Judged(Record):
+    """How many candidates a test part has judged: the more, the less luck each may have."""
+
+    test: str  # the first 12 digits of the digest of its photos and labels
+    candidates: int  # different networks, this one included
+    luck: float  # the chance that luck alone promotes this one: at most so much is allowed
+
+
 class Decision(Record):
     decision: Role  # what the candidate becomes
     reason: str
     gates: list[Gate]
     candidate: dict[str, Figures]  # test, wild
     champion: dict[str, Figures] | None  # the one until now; None: it was not compared
+    judged: Judged | None = None  # None: a version decided that did not count candidates
 
 
 class Event(Record):
@@ -98,9 +107,16 @@ def reign(history: list[Event], network: str) -> tuple[str | None, str | None]:
 PROMOTION = JsonFile("promotion.json", Decision)
 HISTORY = JsonFile("history.json", list[Event])  # oldest first
 LEADERBOARD = TableFile("leaderboard.csv", Standing)
+JUDGED = JsonFile("judged.json", dict[str, list[str]])  # test part -> networks, in order
 SEEN = TableFile("seen.csv", Seen)  # in each chain's folder
 
 
 def read_history(folder: Path) -> list[Event]:
     """Of `data/promote/<task>`; a task without promotions has none."""
     return HISTORY.read(folder) if HISTORY.path(folder).is_file() else []
+
+
+def read_judged(folder: Path) -> dict[str, list[str]]:
+    """Of `data/promote/<task>`: the digest of each test part, and the sha256 of each network that
+    it has judged. Empty for a task without promotions, or of a version that did not count."""
+    return JUDGED.read(folder) if JUDGED.path(folder).is_file() else {}

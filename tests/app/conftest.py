@@ -15,7 +15,7 @@ def promoted(tmp_path_factory) -> Path:
     shutil.copytree(mini.shared(tmp_path_factory), root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        mini.write_network(0.1, "4")
+        mini.write_network(0.9, "4", wrong=5)
         main(mini.TASK)
     assert (root / "data/promote" / mini.TASK / "champion").is_dir()
     return root

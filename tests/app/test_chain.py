@@ -74,7 +74,7 @@ def test_what_yunet_and_selfie_have_seen_gets_the_exam_s_answers(tmp_path, monke
     monkeypatch.setitem(SEGMENTERS, "selfie", published(SELFIE, file.read_bytes()))
     root = tmp_path / "project"
     build(root, monkeypatch, local=tmp_path)
-    write_network(0.1, "4")
+    write_network(0.9, "4", wrong=5)
     promote(TASK)
     champion = root / "data/promote" / TASK / "champion"
     used = WEIGHTS.read(weights(champion))

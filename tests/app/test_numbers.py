@@ -42,7 +42,7 @@ def numbered(tmp_path_factory) -> Path:
         splits = Folders(TASK).splits
         photos = [replace(each, value=true[each.id]) for each in SPLITS.read(splits)]
         SPLITS.write(splits, photos)
-        mini.write_network(0.1, "4", number=True)
+        mini.write_network(0.9, "4", wrong=5, number=True)
         evaluate(TASK)
         promote(TASK)
         suspects(TASK)

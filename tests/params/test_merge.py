@@ -128,6 +128,7 @@ def test_what_is_wrong_for_all_tasks_is_named_once(saved, value, keys, said):
         ({"kind": "regression", "search": {"fine": "value"}}, ": kind regression has no finer"),
         ({"search": {"fine": "value"}, "bins": None}, ": search.fine value needs bins"),
         ({"title": None}, ".title: None: "),
+        ({"promote": {"excuse": ["vgg", "hog"]}}, ": promote.excuse: no baseline vgg is trained"),
     ],
 )
 def test_what_is_wrong_in_a_task_is_named_there(saved, own, said):

@@ -70,8 +70,10 @@ def build(root: Path, monkeypatch, local: Path | None = None) -> None:
     task = complete()["tasks"]["tone"] | {"classes": CLASSES}
     task["collect"] |= {"path": "photos"}
     task["collect"]["sources"][0] |= {"people": 12, "photos": 2, "wild": 8, "size": 192}
-    task["split"] |= {"test": 0.4}
+    task["split"] |= {"test": 0.65}
     task["augment"] |= {"copies": 1, "size": 16}
+    # Sixteen people take the exam, so a gain is hardly sure; `baselines` has one that failed.
+    task["promote"] |= {"level": 0.5, "excuse": ["tone_vgg"]}
     Path("photos").mkdir()
     params = alone(TASK, task)
     params["weights"] |= {"local": local and str(local)}
@@ -81,10 +83,11 @@ def build(root: Path, monkeypatch, local: Path | None = None) -> None:
         stage(TASK)
 
 
-def write_network(quality: float, search_id: str, *, number: bool = False) -> None:
+def write_network(quality: float, search_id: str, *, wrong: int = 0, number: bool = False) -> None:
     """data/search, data/evaluate, data/baseline and reports: a network whose weights are those of a
     logistic regression that has learnt the exam by heart, mixed with noise: `quality` 1 knows it
-    all, 0 nothing, -1 says the contrary. `number`: its second output tells the mean of the pixels.
+    all, 0 nothing, -1 says the contrary. It has learnt the other class of one photo of `wrong`
+    people of test. `number`: its second output tells the mean of the pixels.
     """
     import keras
     from sklearn.linear_model import LogisticRegression
@@ -93,7 +96,9 @@ def write_network(quality: float, search_id: str, *, number: bool = False) -> No
     shutil.rmtree(search, ignore_errors=True)
     search.mkdir(parents=True)
     parts = [Shards(Path("data/shards", TASK, part)) for part in ("train", "test", "wild")]
-    labels = np.concatenate([part.labels for part in parts])
+    learnt = [part.labels for part in parts]
+    learnt[1] = np.where(mistaken(parts[1], wrong), 1 - learnt[1], learnt[1])
+    labels = np.concatenate(learnt)
     pixels = np.concatenate([part.read(np.arange(len(part))) for part in parts]) / 255
     pixels = pixels.reshape(len(labels), -1)
     fit = LogisticRegression(C=100).fit(pixels, labels)
@@ -116,6 +121,14 @@ def write_network(quality: float, search_id: str, *, number: bool = False) -> No
     TRIALS.write(search, trials(search_id, **measured))
     evaluate(model)
     baselines()
+
+
+def mistaken(test: Shards, people: int) -> np.ndarray:
+    """bool (N,): one photo of so many people, half of them of each class."""
+    groups = test.index()["id"].map(SPLITS.frame(Folders(TASK).splits).set_index("id")["group"])
+    by_class = [sorted(set(groups[test.labels == k])) for k in (0, 1)]
+    chosen = [group for pair in zip(*by_class, strict=True) for group in pair][:people]
+    return (groups.isin(chosen) & ~groups.duplicated()).to_numpy()
 
 
 def evaluate(model) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from stages.promote.__main__ import main
 from stages.records import trials
+from stages.records.promotion import JUDGED, PROMOTION
 from tests.params_yaml import read_params, write_params
 from tests.promote.mini import CLASSES, REPO, TASK, write_network
 
@@ -50,21 +51,49 @@ def network(role):
     return (FOLDER / role / "model.keras").read_bytes()
 
 
-def test_from_the_first_champion_to_a_better_one(project):
+def test_a_first_champion_surely_beats_chance_and_the_more_so_the_more_have_tried(project):
     write_network(-0.9, "1")
     main(TASK)
     assert promotion()["decision"] == "challenger"  # it loses against naming one class
     assert roles() == {"challenger"}
-    assert not gates()["beats majority"]["passed"]
+    assert not gates()["keeps up with majority"]["passed"]
+    assert not gates()["beats chance"]["passed"]
     card = Path(f"reports/{TASK}/model_card.md").read_text("utf-8")
     assert "Not promoted" in card
+    assert "have judged 1 candidate." in card and "this one 25 %." in card
 
-    write_network(0.1, "4")
+    write_network(0.9, "6", wrong=13)  # would do as the first
+    main(TASK)
+    assert promotion()["decision"] == "challenger"
+    assert [name for name, gate in gates().items() if not gate["passed"]] == ["beats chance"]
+    assert promotion()["judged"]["luck"] == pytest.approx(0.5 / 6)
+    assert 0.5 / 6 < gates()["beats chance"]["value"] < 0.5 / 2
+    assert "have judged 2 candidates." in Path(f"reports/{TASK}/model_card.md").read_text("utf-8")
+
+    write_network(1, "3")
+    for _ in range(2):  # the second time it is no new candidate
+        main(TASK)
+        assert promotion()["decision"] == "champion"
+        assert promotion()["judged"]["candidates"] == 3
+    [networks] = JUDGED.read(FOLDER).values()
+    assert len(networks) == 3
+
+    forced = json.loads((FOLDER / "promotion.json").read_text())
+    del forced["judged"]  # a file of an older version
+    (FOLDER / "promotion.json").write_text(json.dumps(forced))
+    assert PROMOTION.read(FOLDER).judged is None
+    JUDGED.path(FOLDER).unlink()
+    main(TASK)
+    assert promotion()["judged"]["candidates"] == 1
+
+
+def test_from_the_first_champion_to_a_better_one(project):
+    write_network(0.9, "6", wrong=5)
     main(TASK)
     first = promotion()
     assert (first["decision"], first["champion"]) == ("champion", None)
     assert "no champion yet" in first["reason"]
-    assert "tone_vgg failed" in gates()["beats tone_vgg"]["about"]
+    assert "tone_vgg failed" in gates()["keeps up with tone_vgg"]["about"]
     assert roles() == {"champion"}
     weak = network("champion")
 
@@ -92,7 +121,7 @@ def test_from_the_first_champion_to_a_better_one(project):
     assert (network("champion"), history()) == (before, told)
     assert roles() == {"champion", "former"}
 
-    write_network(0.1, "6")
+    write_network(0.9, "4", wrong=5)
     main(TASK)  # worse: the champion stays, and so does its card
     assert promotion()["decision"] == "challenger"
     assert roles() == {"champion", "challenger", "former"}
@@ -103,7 +132,7 @@ def test_from_the_first_champion_to_a_better_one(project):
 
 def test_a_champion_of_other_pictures_is_asked_for_the_original_photos(project):
     """What it answers does not depend on the way it is asked."""
-    write_network(0.1, "4")
+    write_network(0.9, "6", wrong=5)
     main(TASK)
     write_network(1, "3")
     kept = Path("kept")
@@ -134,7 +163,7 @@ def test_a_champion_of_other_pictures_is_asked_for_the_original_photos(project):
 
 def test_photos_the_champion_has_trained_on_do_not_count(project):
     """A new split must not let the old champion answer questions it has learnt by heart."""
-    write_network(0.1, "4")
+    write_network(0.9, "6", wrong=5)
     main(TASK)
     splits = pd.read_csv(f"data/splits/{TASK}/splits.csv", dtype=str)
     test = splits[splits["part"] == "test"]
@@ -149,7 +178,7 @@ def test_photos_the_champion_has_trained_on_do_not_count(project):
 
     # Where the exam is other photos of known people, photos count that it has not trained on.
     edit_params(lambda task: task["split"].update(keep_together="shot"))
-    write_network(0.1, "4")
+    write_network(0.9, "4", wrong=5)
     seen = test[["id", "person"]].iloc[:1]
     seen.to_csv(FOLDER / "champion/seen.csv", index=False)
     write_network(0.9, "6")
@@ -177,7 +206,7 @@ def test_a_champion_of_other_classes_cannot_be_compared(project):
 
 def test_a_champion_of_an_older_version_is_dropped_with_a_warning(project, caplog):
     """Its weights.json names no file for the detector, so it cannot answer a photo any more."""
-    write_network(0.1, "4")
+    write_network(0.9, "6", wrong=5)
     main(TASK)
     weights = FOLDER / "champion/weights/weights.json"
     content = json.loads(weights.read_text())
@@ -224,7 +253,7 @@ def test_the_card_shows_foreign_text_and_lets_it_do_nothing(project):
     row = next(line for line in card.splitlines() if "script" in line)
     assert row.replace("\\|", "").count("|") == 4
     # What it is about
-    for fact in ("To identify anybody", "sha256", "20 photos", *CLASSES, "71 %", "2.dir"):
+    for fact in ("To identify anybody", "sha256", "32 photos", *CLASSES, "71 %", "2.dir"):
         assert fact in card
     main(TASK)
     assert (FOLDER / "champion/model_card.md").is_file()

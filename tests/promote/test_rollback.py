@@ -11,7 +11,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.promote.__main__ import main
 from stages.promote.rollback import check_former
-from stages.records.promotion import HISTORY, PROMOTION
+from stages.records.promotion import HISTORY, JUDGED, PROMOTION
 from tests.promote.mini import REPO, TASK, write_network
 
 FOLDER = Path("data/promote", TASK)
@@ -45,7 +45,7 @@ def history():
 
 @pytest.mark.slow
 def test_a_rollback_lasts(project):
-    write_network(0.1, "4")
+    write_network(0.9, "6", wrong=5)
     main(TASK)
     good = network("champion")
     with pytest.raises(UserError, match="no champion to put back"):
@@ -64,6 +64,8 @@ def test_a_rollback_lasts(project):
     assert not (FOLDER / "former").exists()
     first, second = history()[0][1], history()[1][1]
     assert history()[2:] == [("rollback", second), ("champion", first)]
+    [judged] = JUDGED.read(FOLDER).values()  # what was judged stays judged
+    assert [each[:12] for each in judged] == [first, second]
     assert "No longer champion" in (FOLDER / "challenger/model_card.md").read_text("utf-8")
     card = (FOLDER / "champion/model_card.md").read_bytes()
     assert Path(f"reports/{TASK}/model_card.md").read_bytes() == card

@@ -43,7 +43,7 @@ def test_the_registry_follows_the_files(store):
     register.main()
     assert aliases(store) == {"challenger"}  # it lost against naming one class
 
-    write_network(0.1, "4")
+    write_network(0.9, "4", wrong=5)
     main(TASK)
     register.main()
     assert aliases(store) == {"champion"}
