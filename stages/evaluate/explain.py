@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.common.images import read_png
-from stages.evaluate.occlusion import as_picture, average, inside, maps, person
+from stages.evaluate.occlusion import as_picture, average, inside, maps, patches, person
+from stages.networks.cost import cost
 from stages.networks.metrics import share_interval
 from stages.records.evaluation import Explained, OnPerson
 from stages.records.folders import picture
@@ -16,8 +17,11 @@ from stages.records.shards import Pictures
 if TYPE_CHECKING:
     import keras
 
-SAMPLE = 100  # photos of a part that `OnPerson` is measured on
-SHOWN = 12  # maps of the surest right answers, and of the surest mistakes
+SAMPLE = 100  # photos of a part that `OnPerson` is measured on, at most
+SHOWN = 12  # maps of the surest right answers, and of the surest mistakes, at most
+# Multiplications for a part's maps, about half a minute on one core: fewer photos for a network
+# that computes more.
+BUDGET = 1e12
 SEED = 1
 
 
@@ -40,9 +44,12 @@ def explain(
     if not n:
         return OnPerson(n=0, inside=None, inside_low=None, inside_high=None, area=None), [], {}
     rng = np.random.default_rng(SEED)
-    sample = np.sort(rng.choice(n, min(n, SAMPLE), replace=False))
+    photos = BUDGET / (cost(model) * len(patches(pictures.shape[1:3])))
+    several = int(np.clip(0.7 * photos, 2, SAMPLE))
+    few = int(np.clip(0.15 * photos, 2, SHOWN))
+    sample = np.sort(rng.choice(n, min(n, several), replace=False))
     right = np.array([each.label == each.predicted for each in predictions])
-    shown = _surest(np.array([each.confidence for each in predictions]), right)
+    shown = _surest(np.array([each.confidence for each in predictions]), right, few)
     rows = np.union1d(sample, shown)
 
     seen = pictures.read(rows)
@@ -78,11 +85,11 @@ def _summary(shares: np.ndarray, areas: np.ndarray, groups: np.ndarray) -> OnPer
     )
 
 
-def _surest(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rows of the surest right answers, then of the surest wrong ones."""
+def _surest(confidence: np.ndarray, right: np.ndarray, few: int) -> np.ndarray:
+    """Rows of the `few` surest right answers, then of as many surest wrong ones."""
     falling = np.argsort(-confidence, kind="stable")
     sorted_right = right[falling]
-    return np.concatenate([falling[sorted_right][:SHOWN], falling[~sorted_right][:SHOWN]])
+    return np.concatenate([falling[sorted_right][:few], falling[~sorted_right][:few]])
 
 
 def _explained(answer: Prediction, share: float, area: float) -> Explained:

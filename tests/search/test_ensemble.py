@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from stages.networks.cost import cost
 from stages.records.trials import Member
 from stages.search.ensemble import choose, combined, mean_answer
-from stages.search.trial.answers import Answers, cost
+from stages.search.trial.answers import Answers
 from stages.search.trial.features import halves
 from tests.search.test_features import network, pictures
 

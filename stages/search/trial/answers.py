@@ -1,14 +1,13 @@
 """What a trial's network says of val: written down when it ends, for the ensemble."""
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
-import tree
 
 from stages.common.files import new_file
+from stages.networks.cost import cost
 from stages.search.trial.features import halves, key
 
 
@@ -46,16 +45,3 @@ class AnswersFile:
 
 
 ANSWERS = AnswersFile()
-
-
-def cost(network: keras.Model) -> float:
-    """About how many multiplications a picture takes."""
-    return sum(map(_cost, network.layers))
-
-
-def _cost(layer: keras.Layer) -> float:
-    if isinstance(layer, keras.Model):
-        return cost(layer)
-    positions = max(math.prod(each.shape[1:-1]) for each in tree.flatten(layer.output))
-    weights = getattr(layer, "weights", ())  # an operation has none
-    return positions * float(np.prod(weights[0].shape)) if weights else positions
