@@ -44,7 +44,7 @@ def explain(
     if not n:
         return OnPerson(n=0, inside=None, inside_low=None, inside_high=None, area=None), [], {}
     rng = np.random.default_rng(SEED)
-    photos = BUDGET / (cost(model) * len(patches(pictures.shape[1:3])))
+    photos = BUDGET / (cost(model) * len(patches((pictures.shape[1], pictures.shape[2]))))
     several = int(np.clip(0.7 * photos, 2, SAMPLE))
     few = int(np.clip(0.15 * photos, 2, SHOWN))
     sample = np.sort(rng.choice(n, min(n, several), replace=False))
