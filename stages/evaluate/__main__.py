@@ -23,7 +23,7 @@ def main(task: str) -> None:
 
     trials = TRIALS.read(at.search)
     model = keras.saving.load_model(at.search / MODEL, compile=False)
-    val_outputs = VAL_OUTPUTS.read(at.search)
+    val_outputs = VAL_OUTPUTS.read(at.search) if trials.final_fits else None
     found = examine(model, load_parts(at), params, trials, val_outputs, columns, at.mattes)
     with new_folder(at.evaluate) as out:
         found.write(out)

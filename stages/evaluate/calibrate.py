@@ -11,7 +11,6 @@ from stages.networks.metrics import scores
 from stages.networks.predict import class_probabilities
 from stages.records.calibration import RANGE_LEVEL, Calibration, Sigma, Temperature
 from stages.records.evaluation import CalibrationEffect, CalibrationReport
-from stages.records.trials import Trials
 
 COLDEST, HOTTEST = 0.5, 20.0
 Bins = dict[str, tuple[float, float]]
@@ -45,7 +44,8 @@ def fit_sigma(raw: np.ndarray, values: np.ndarray, bins: Bins) -> Sigma:
     errors = raw[:, 0] - values
     if not np.isfinite(errors).any():
         raise UserError("val: no picture has a number to find a regression's sigma with")
-    return _regression(float(np.sqrt(np.nanmean(errors**2))), bins)
+    # An error of 0 (one picture in val, say) must not make every answer certain.
+    return Sigma(max(float(np.sqrt(np.nanmean(errors**2))), 1e-3), bins)
 
 
 def fit_within(predicted: np.ndarray, values: np.ndarray) -> float | None:
@@ -59,27 +59,6 @@ def fit_within(predicted: np.ndarray, values: np.ndarray) -> float | None:
     errors = np.sort(errors[np.isfinite(errors)])
     rank = math.ceil(round(RANGE_LEVEL * (len(errors) + 1), 6))
     return float(errors[rank - 1]) if rank <= len(errors) else None
-
-
-def after_final_fit(trials: Trials, bins: Bins | None) -> Calibration:
-    """The calibration of a network that has trained on val too, and whose answers to val from
-    before are not known: from its search alone.
-
-    `bins` of a regression; None for a classification.
-    """
-    why = "the network has trained on val too"
-    if bins is None:
-        return Temperature(1.0, f"{why}, so no temperature could be found on it")
-    measured = [
-        (each.val_loss, each.val_mae)
-        for each in trials.best.epochs
-        if each.val_loss is not None and each.val_mae is not None
-    ]
-    _, mae = min(measured, key=lambda pair: pair[0])
-    # A normal distribution's mean absolute deviation is sigma times the root of 2 / pi.
-    sigma = mae * float(np.sqrt(np.pi / 2))
-    note = f"{why}: sigma is from the mean absolute error that the winner had on it before"
-    return _regression(sigma, bins, note)
 
 
 def effect(
@@ -96,9 +75,9 @@ def effect(
 
 
 def report(
-    calibration: Calibration, before: CalibrationEffect | None, after: CalibrationEffect | None
+    calibration: Calibration, before: CalibrationEffect | None, after: CalibrationEffect
 ) -> CalibrationReport:
-    """`before`, `after`: the calibration's effect on val; None where it was not measured."""
+    """`before`, `after`: what `effect` found on val."""
     if isinstance(calibration, Temperature):
         return CalibrationReport(
             kind="classification",
@@ -116,8 +95,3 @@ def report(
         before=before,
         after=after,
     )
-
-
-def _regression(sigma: float, bins: Bins, note: str | None = None) -> Sigma:
-    # An error of 0 (one picture in val, say) must not make every answer certain.
-    return Sigma(max(sigma, 1e-3), bins, note)

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from stages.common.images import write_png
 from stages.evaluate.calibrate import (
-    after_final_fit,
     effect,
     fit_sigma,
     fit_temperature,
@@ -88,13 +87,16 @@ def examine(
     regression = params.kind == "regression"
     classes = list(params.classes)
     val = parts[0]
-    if trials.final_fits or val_outputs:
+    if val_outputs:
         parts = parts[1:]
     answered = {part.name: outputs(model, part.pictures, params.kind) for part in parts}
-    on_val = val_outputs or answered.get("val")
-    calibration = _calibrate(on_val, val, params, trials, before=val_outputs is not None)
+    on_val = val_outputs or answered["val"]
+    calibration = _calibrate(on_val, val, params)
+    if val_outputs:
+        notes = filter(None, (BEFORE, calibration.note))
+        calibration = replace(calibration, note="; ".join(notes))
     log.info("calibration: %s", calibration)
-    before, after = effect(on_val.raw, val.labels, calibration) if on_val else (None, None)
+    before, after = effect(on_val.raw, val.labels, calibration)
 
     exams, rows, explained, maps = {}, [], [], {}
     for part in parts:
@@ -141,23 +143,13 @@ def examine(
     return Examined(evaluation, calibration, rows, explained, maps, curves(trials))
 
 
-def _calibrate(
-    on_val: Outputs | None, val: Part, params: Task, trials: Trials, *, before: bool
-) -> Calibration:
-    """`on_val`: answers to `val` of a network that has not trained on it; None: there are none.
-
-    `before`: the same network has trained on it since.
-    """
-    bins = params.bins if params.kind == "regression" else None
-    if on_val is None:
-        return after_final_fit(trials, bins)
-    if bins is None:
-        found, numbers = fit_temperature(on_val.raw, val.labels), on_val.values
+def _calibrate(on_val: Outputs, val: Part, params: Task) -> Calibration:
+    """`on_val`: answers to `val` of a network that has not trained on it."""
+    if params.kind == "regression" and params.bins:
+        found, numbers = fit_sigma(on_val.raw, val.values, params.bins), on_val.raw[:, 0]
     else:
-        found, numbers = fit_sigma(on_val.raw, val.values, bins), on_val.raw[:, 0]
-    notes = [note for note in (BEFORE if before else None, found.note) if note]
-    within = None if numbers is None else fit_within(numbers, val.values)
-    return replace(found, note="; ".join(notes) or None, within=within)
+        found, numbers = fit_temperature(on_val.raw, val.labels), on_val.values
+    return found if numbers is None else replace(found, within=fit_within(numbers, val.values))
 
 
 def _log(part: str, exam: Exam) -> None:

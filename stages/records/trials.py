@@ -150,11 +150,9 @@ class OutputsFile:
     def path(self, folder: Path) -> Path:
         return folder / "val_outputs.npz"
 
-    def read(self, folder: Path) -> Outputs | None:
-        """None if there is no such file. Raises `UserError` if its content is not of the type."""
+    def read(self, folder: Path) -> Outputs:
+        """Raises `UserError` if the file is missing or its content is not of the type."""
         path = self.path(folder)
-        if not path.is_file():
-            return None
         try:
             with np.load(path) as found:
                 return Outputs(found["raw"], found.get("values"))

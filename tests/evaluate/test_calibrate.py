@@ -4,14 +4,11 @@ from scipy.special import softmax
 
 from stages.common.errors import UserError
 from stages.evaluate.calibrate import (
-    after_final_fit,
     effect,
     fit_sigma,
     fit_temperature,
     fit_within,
 )
-from stages.records.trials import Epoch
-from tests.evaluate.searched import attempt, finished
 
 BINS = {"minor": (0, 18), "adult": (19, 120)}
 
@@ -64,19 +61,6 @@ def test_sigma_is_the_likeliest():
     assert found.bins == {"minor": (0, 18), "adult": (19, 120)}
     with pytest.raises(UserError, match="no picture has a number"):
         fit_sigma(outputs, np.full(3000, np.nan), BINS)
-
-
-def test_after_a_final_fit_val_is_not_used():
-    epochs = (
-        Epoch(epoch=0, time_ms=1, loss=1.0, val_loss=90.0, val_mae=8.0),
-        Epoch(epoch=1, time_ms=2, loss=1.0, val_loss=80.0, val_mae=7.0),
-    )
-    trials = finished(attempt(4, epochs))
-    found = after_final_fit(trials, None)
-    assert found.temperature == 1 and "trained on val too" in found.note
-    found = after_final_fit(trials, BINS)
-    assert found.sigma == pytest.approx(7 * np.sqrt(np.pi / 2))
-    assert "mean absolute error" in found.note
 
 
 def test_80_percent_of_new_photos_lie_within():

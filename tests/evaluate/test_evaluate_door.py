@@ -224,18 +224,6 @@ def test_test_labels_decide_nothing(project):
     assert Path("data/evaluate/age/calibration.json").read_bytes() == calibration
 
 
-def test_a_final_fit_leaves_val_alone(project):
-    both = [0, 1, 2, 3], [30, 100, 160, 220]
-    trials = finished(attempt(0, (EPOCH,)), final_fits=(attempt(0, ()),))
-    project("age", {"val": both, "test": both, "wild": both}, trials=trials)
-    main("age")
-    evaluation = read_json("data/evaluate/age/evaluation.json")
-    assert set(evaluation["parts"]) == {"test", "wild"}
-    assert evaluation["calibration"]["temperature"] == 1
-    assert "trained on val too" in evaluation["calibration"]["note"]
-    assert set(read_table("data/evaluate/age/predictions.csv")["part"]) == {"test", "wild"}
-
-
 def test_a_number_and_its_groups(project, keras):
     """In test and wild the network says 3 more than the true age."""
     true = {"val": [5, 25, 45, 65, 15], "test": [15, 25, 45, 70], "wild": [30]}
@@ -335,13 +323,34 @@ def test_after_a_final_fit_the_answers_from_before_calibrate(project, keras):
         trials=finished(attempt(0, (EPOCH,)), final_fits=(attempt(0, ()),)),
         values={id: 0.0 for id in ids_of("val", 40)} | {id: 50.0 for id in ids_of("test", 4)},
     )
+    with pytest.raises(UserError, match=r"val_outputs\.npz"):
+        main("age")
     records.VAL_OUTPUTS.write(Path("data/search/age"), held_out)
     main("age")
     evaluation = read_json("data/evaluate/age/evaluation.json")
     assert set(evaluation["parts"]) == {"test", "wild"}
+    assert set(read_table("data/evaluate/age/predictions.csv")["part"]) == {"test", "wild"}
     calibration = evaluation["calibration"]
     assert calibration["temperature"] == fit_temperature(held_out.raw, labels).temperature > 1.5
     assert calibration["within"] == 32  # rank ceil(0.8 * 41) of 0, 1, ..., 39
     assert "before it was trained on val" in calibration["note"]
     assert calibration["after"]["log_loss"] < calibration["before"]["log_loss"]
     assert evaluation["parts"]["test"]["in_range"] == 0.25  # 40, 110, 170, 230 for 50
+
+
+def test_after_a_final_fit_so_is_the_sigma_of_a_regression(project, keras):
+    both = [0, 1, 2, 3], [5, 25, 45, 65]
+    project(
+        "age",
+        {"val": both, "test": both, "wild": both},
+        model=a_number_network(keras),
+        trials=finished(attempt(0, (EPOCH,)), final_fits=(attempt(0, ()),)),
+        values=dict(zip(ids_of("val", 4), [5, 25, 45, 65], strict=True)),
+        kind="regression",
+    )
+    before = Outputs(np.array([[9], [21], [49], [61]], np.float32), None)
+    records.VAL_OUTPUTS.write(Path("data/search/age"), before)
+    main("age")
+    calibration = read_json("data/evaluate/age/evaluation.json")["calibration"]
+    assert calibration["sigma"] == calibration["within"] == 4
+    assert "before it was trained on val" in calibration["note"]

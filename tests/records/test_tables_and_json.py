@@ -116,7 +116,8 @@ def test_both_calibrations_come_back_as_what_they_were(tmp_path):
 
 @pytest.mark.parametrize("values", [None, np.array([31.5, 8], np.float32)])
 def test_outputs_come_back_as_they_were(tmp_path, values):
-    assert VAL_OUTPUTS.read(tmp_path) is None
+    with pytest.raises(UserError, match=r"val_outputs\.npz.*dvc repro"):
+        VAL_OUTPUTS.read(tmp_path)
     VAL_OUTPUTS.write(tmp_path, Outputs(np.eye(2, dtype=np.float32), values))
     raw, found = VAL_OUTPUTS.read(tmp_path)
     assert raw.dtype == np.float32 and (raw == np.eye(2)).all()
