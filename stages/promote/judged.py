@@ -7,11 +7,12 @@ count; new photos do. A network that is judged again is no new candidate.
 import hashlib
 
 import pandas as pd
+from msgspec.structs import replace
 
 from stages.promote.luck import allowed
-from stages.records.promotion import Judged
+from stages.records.promotion import Candidate, Judged
 
-ByTest = dict[str, list[str]]  # digest of a test part -> sha256 of each network, in order
+ByTest = dict[str, list[Candidate]]  # digest of a test part -> its candidates, in order
 
 
 def digest(splits: pd.DataFrame) -> str:
@@ -21,14 +22,25 @@ def digest(splits: pd.DataFrame) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
-def count(
-    judged: ByTest, splits: pd.DataFrame, network: str, level: float
-) -> tuple[Judged, ByTest]:
-    """How many networks the test part of `splits` has judged, `network` (a sha256) included; and
-    `judged` with it."""
-    test = digest(splits)
-    networks = judged.get(test, [])
-    if network not in networks:
-        networks = [*networks, network]
-    now = Judged(test[:12], len(networks), allowed(level, len(networks)))
-    return now, judged | {test: networks}
+def count(judged: ByTest, test: str, network: str, level: float) -> Judged:
+    """How many networks the test part `test` (a digest) has judged, `network` (a sha256) included,
+    and how much luck that one may have. If it is judged again, it may have as much as before."""
+    candidates = judged.get(test, [])
+    networks = [each.network for each in candidates]
+    number = networks.index(network) + 1 if network in networks else len(networks) + 1
+    first = number
+    while first > 1 and candidates[first - 2].promoted:
+        first -= 1
+    return Judged(test[:12], max(len(networks), number), allowed(level, number, first))
+
+
+def added(judged: ByTest, test: str, new: Candidate) -> ByTest:
+    """With `new` among those that `test` has judged: at the end, or where it has been."""
+    candidates = judged.get(test, [])
+    if all(each.network != new.network for each in candidates):
+        return judged | {test: [*candidates, new]}
+    again = [
+        replace(each, promoted=new.promoted) if each.network == new.network else each
+        for each in candidates
+    ]
+    return judged | {test: again}

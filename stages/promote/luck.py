@@ -1,9 +1,9 @@
 """How likely is it that luck alone does as well? And how much luck may a candidate have?
 
 Two exact tests, at any number of photos. Their unit is the group (a person, or the copies of one
-shot), because photos of one group are answered alike. The paired bootstrap is not exact: of two
-equally good networks on 24 photos, it finds one better by 0.5 % luck in 1.5 % of all cases (see
-`benchmarks/promotion.py`). It draws the intervals in the report, and decides nothing.
+shot), because photos of one group are answered alike. The paired bootstrap draws the intervals in
+the report, but decides nothing: on few photos it takes luck for merit too often, the more so the
+surer it has to be (measured by `benchmarks/promotion.py`).
 """
 
 import math
@@ -16,14 +16,16 @@ SURE = 20  # so many deals are as good as a network at the limit
 CHUNK = 1 << 20  # numbers in memory at a time
 
 
-def allowed(level: float, candidate: int) -> float:
+def allowed(level: float, candidate: int, first: int) -> float:
     """How likely luck alone may promote the `candidate`-th network (from 1) of a test part.
 
     Among many networks that one test part judges, some are lucky there. So all of them together
     share 1 - level, however many come: the k-th gets 1 / (k (k + 1)) of it, a half, a sixth, a
     twelfth, ..., which adds up to 1. By Bonferroni's inequality, the chance that even one of them
     takes the champion's place by luck is at most 1 - level, whatever the networks have in common.
-    This is alpha spending, see Tian and Ramdas 2021 (https://arxiv.org/abs/1910.04900) and
+    Who is promoted hands all that it had to the next: what was no luck has spent none. `first` is
+    the first of the candidates before this one that were all promoted, or this one.
+    This is the fallback procedure, see Tian and Ramdas 2021 (https://arxiv.org/abs/1910.04900) and
     Robertson, Wason and Ramdas 2023 (https://doi.org/10.1214/23-STS901).
 
     It holds even if people choose the next candidate by what became of the last one: while none is
@@ -32,7 +34,7 @@ def allowed(level: float, candidate: int) -> float:
     study the test photos and mend a network for these. The Ladder itself, and Thresholdout (Dwork
     et al. 2015, https://doi.org/10.1126/science.aaa9375), promise little for a few hundred photos.
     """
-    return (1 - level) / (candidate * (candidate + 1))
+    return (1 - level) * (1 / first - 1 / (candidate + 1))  # the sum of the shares from `first` on
 
 
 def of_guessing(

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from stages.common.files import sha256
+from stages.promote import judged
 from stages.promote.chain_folder import build, keep_others, present_champion
 from stages.promote.exams import examine
 from stages.promote.history import added, event
-from stages.promote.judged import count
 from stages.promote.model_card import model_card
 from stages.records.chain import CARD
 from stages.records.folders import Folders
@@ -17,6 +17,7 @@ from stages.records.promotion import (
     JUDGED,
     LEADERBOARD,
     PROMOTION,
+    Candidate,
     Decision,
     read_history,
     read_judged,
@@ -33,7 +34,8 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     candidate = out / "candidate"
     build(candidate, at, params, splits)
     network = sha256(candidate / MODEL)
-    now, judged = count(read_judged(at.promote), splits, network, params.promote.level)
+    before, test = read_judged(at.promote), judged.digest(splits)
+    now = judged.count(before, test, network, params.promote.level)
     decision, standings = examine(at, params, candidate, champion, splits, history, now)
     tested = splits.loc[splits["part"] == "test", "person"]
     shows = params.split.exam_shows(tested, WEIGHTS.read(at.weights))
@@ -48,6 +50,7 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     keep_others(at.promote, out, champion)
     PROMOTION.write(out, decision)
     HISTORY.write(out, history)
-    JUDGED.write(out, judged)
+    seen = Candidate(network, promoted=decision.decision == "champion")
+    JUDGED.write(out, judged.added(before, test, seen))
     LEADERBOARD.write(out, standings)
     return decision

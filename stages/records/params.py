@@ -370,8 +370,9 @@ class Promote(Section):
         lt=1,
         description="How sure a promotion must be (exact tests over groups). Of all candidates "
         "that one test part judges, luck promotes even one with a chance of at most 1 - `level`: "
-        "the first may use a half of that, the next ones 1/6, 1/12, 1/20 and so on. A baseline "
-        "that is better with this confidence stops a candidate.",
+        "the first may use a half of that, the next ones 1/6, 1/12, 1/20 and so on, and what a "
+        "promoted one had goes to the next. A baseline that is better with this confidence stops "
+        "a candidate.",
     )
     wild_margin: Share = Field(
         description="Balanced accuracy that may be lost against the champion on wild."

@@ -42,6 +42,13 @@ class Judged(Record):
     luck: float  # the chance that luck alone promotes this one: at most so much is allowed
 
 
+class Candidate(Record):
+    """A network that a test part has judged."""
+
+    network: str  # sha256 of model.keras
+    promoted: bool
+
+
 class Decision(Record):
     decision: Role  # what the candidate becomes
     reason: str
@@ -107,7 +114,7 @@ def reign(history: list[Event], network: str) -> tuple[str | None, str | None]:
 PROMOTION = JsonFile("promotion.json", Decision)
 HISTORY = JsonFile("history.json", list[Event])  # oldest first
 LEADERBOARD = TableFile("leaderboard.csv", Standing)
-JUDGED = JsonFile("judged.json", dict[str, list[str]])  # test part -> networks, in order
+JUDGED = JsonFile("judged.json", dict[str, list[Candidate]])  # test part -> in order
 SEEN = TableFile("seen.csv", Seen)  # in each chain's folder
 
 
@@ -116,7 +123,7 @@ def read_history(folder: Path) -> list[Event]:
     return HISTORY.read(folder) if HISTORY.path(folder).is_file() else []
 
 
-def read_judged(folder: Path) -> dict[str, list[str]]:
-    """Of `data/promote/<task>`: the digest of each test part, and the sha256 of each network that
-    it has judged. Empty for a task without promotions, or of a version that did not count."""
+def read_judged(folder: Path) -> dict[str, list[Candidate]]:
+    """Of `data/promote/<task>`: the digest of each test part, and what it has judged. Empty for a
+    task without promotions, or of a version that did not count."""
     return JUDGED.read(folder) if JUDGED.path(folder).is_file() else {}

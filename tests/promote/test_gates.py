@@ -37,7 +37,7 @@ def judge(candidate, champion, baselines=None, params=None, test=None, candidate
     """`candidates`: networks that the test part has judged, this one included."""
     exams = {"test": test or mini.exam(), "wild": mini.exam()}
     changed = PARAMS.model_copy(update=params or {})
-    judged = Judged("abc", candidates, allowed(changed.level, candidates))
+    judged = Judged("abc", candidates, allowed(changed.level, candidates, candidates))
     return decide(changed, candidate, champion, exams, baselines or {}, judged, **more)
 
 

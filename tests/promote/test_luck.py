@@ -12,9 +12,10 @@ from stages.promote.luck import allowed, of_gain, of_guessing
 
 
 def test_all_candidates_together_have_the_luck_of_one_level():
-    shares = [allowed(0.9, k) for k in range(1, 5001)]
+    shares = [allowed(0.9, k, k) for k in range(1, 5001)]
     assert shares[:3] == pytest.approx([0.1 / 2, 0.1 / 6, 0.1 / 12])
     assert 0.0999 < sum(shares) < 0.1
+    assert allowed(0.9, 7, 4) == pytest.approx(sum(shares[3:7]))
 
 
 @settings(deadline=None, max_examples=40)

@@ -65,7 +65,7 @@ def test_a_rollback_lasts(project):
     first, second = history()[0][1], history()[1][1]
     assert history()[2:] == [("rollback", second), ("champion", first)]
     [judged] = JUDGED.read(FOLDER).values()  # what was judged stays judged
-    assert [each[:12] for each in judged] == [first, second]
+    assert [each.network[:12] for each in judged] == [first, second]
     assert "No longer champion" in (FOLDER / "challenger/model_card.md").read_text("utf-8")
     card = (FOLDER / "champion/model_card.md").read_bytes()
     assert Path(f"reports/{TASK}/model_card.md").read_bytes() == card
