@@ -11,6 +11,7 @@ from app.chain import Chain
 from stages.records.chain import CARD
 from stages.records.evaluation import EVALUATION, METRICS
 from stages.records.folders import Folders
+from stages.records.params import read
 from stages.records.predictions import PREDICTIONS
 from stages.records.promotion import ROLES
 from stages.records.shards import Shards
@@ -110,7 +111,7 @@ def test_the_numbers_are_judged(numbered):
 
 def test_the_report_shows_classes_and_the_number(numbered):
     at = Folders(TASK, numbered)
-    chapter = read_chapter(at, "Tone", mini.CLASSES)
+    chapter = read_chapter(at, "Tone", mini.CLASSES, read(TASK, numbered).split)
     assert [line.name for line in chapter.headlines["test"].lines] == [
         "accuracy",
         "balanced accuracy",
