@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 STEPS = 60
+BLOCKS = ("vanilla", "residual")
 
 
 def main() -> None:
@@ -16,19 +17,19 @@ def main() -> None:
     import keras
 
     from stages.search.trial.blocks import ImageBlock
-    from stages.search.trial.space import SMALL, seeds, space
+    from stages.search.trial.space import seeds, space
     from stages.search.trial.target import Classification
 
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (32 * STEPS, 64, 64, 3), np.uint8)
     y = np.eye(4, dtype=np.float32)[rng.integers(0, 4, len(x))]
-    for values in seeds(SMALL, False, Classification.head_name)[:4]:
+    for values in seeds(BLOCKS, False, False, Classification.head_name)[:4]:
         keras.backend.clear_session()
         image = ak.ImageInput()
         image.shape, image.dtype = x.shape[1:], "uint8"
         head = Classification(4).head()
         head.shape = (4,)
-        hp = space(SMALL, False)
+        hp = space(BLOCKS, False, False)
         hp.values |= values
         graph = ak.graph.Graph(inputs=image, outputs=head(ImageBlock(name="image_block_1")(image)))
         model = graph.build(hp)

@@ -1,14 +1,20 @@
 """What does not train is computed once, whatever is killed, repeated or added in between."""
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from stages.networks.predict import outputs
+from stages.records.faces import EyePlaces
 from stages.records.shards import InMemory
 from stages.search.search import search
 from stages.search.trial import features as room
 from stages.search.trial.features import FEATURES, Features, halves
+from tests.networks.test_sface import write
 from tests.search.conftest import plan, without_times
 
 EDGES = {"blocks": ["edges"], "batch_size": 12, "ensemble": 5}
@@ -116,3 +122,27 @@ def test_a_search_of_heads_is_repeatable_and_its_model_is_whole(parts, tmp_path,
         stepped = search(plan(parts, 3, max_trials=max_trials, **EDGES), tmp_path / "steps")
     assert without_times(stepped.trials) == without_times(whole.trials)
     assert not computed  # the first search has computed them all
+
+
+def test_the_face_network_is_found_trained_and_saved_as_plain_keras(parts, tmp_path):
+    """With random weights: the file is laid out as SFace's."""
+    write(tmp_path / "sface.onnx")
+    files, eyes = {"face": tmp_path / "sface.onnx"}, EyePlaces(24, ((8.0, 11.0), (15.0, 11.0)))
+    wanted = plan(parts, 3, files, blocks=["face"], feature_copies=1)
+    assert replace(wanted, pretrained={}).skipped == ["face"]
+    result = search(replace(wanted, eyes=eyes), tmp_path / "face")
+    [trial] = result.trials
+    assert trial.status == "COMPLETED" and trial.hyperparameters["features"] == "embedding"
+    result.model.save(tmp_path / "model.keras")
+    some = parts[3][1].read(np.arange(10))
+    np.save(tmp_path / "some.npy", some)
+    code = (
+        "import sys, numpy as np, keras\n"
+        "model = keras.saving.load_model(sys.argv[1], compile=False)\n"
+        "assert not {'autokeras', 'stages'} & set(sys.modules)\n"
+        "np.save(sys.argv[2], model.predict_on_batch(np.load(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "model.keras", tmp_path / "some.npy"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    said = outputs(result.model, InMemory(some)).raw
+    np.testing.assert_allclose(np.load(tmp_path / "some.npy"), said, atol=1e-5)

@@ -42,7 +42,7 @@ def test_a_large_network_has_the_weights_of_its_file(tmp_path, monkeypatch, bloc
     head.shape = (3,)
     keras.backend.clear_session()  # AutoKeras numbers its blocks
     node = ImageBlock({block: path}, name="image_block_1")(image)
-    hp: keras_tuner.HyperParameters = space([block], True)
+    hp: keras_tuner.HyperParameters = space([block], True, False)
     built = ak.graph.Graph(inputs=image, outputs=head(node)).build(hp)
     assert hp.values[APPLICATIONS[block][0] + "pretrained"] is True
     [inner] = [layer for layer in built.layers if isinstance(layer, keras.Model)]

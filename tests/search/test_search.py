@@ -7,10 +7,12 @@ import pytest
 from stages.common.errors import UserError
 from stages.networks.predict import outputs
 from stages.records import attempts
+from stages.records.faces import EyePlaces
 from stages.records.shards import Shards
 from stages.records.trials import Attempt
 from stages.search.control import Control
 from stages.search.search import search
+from tests.networks.test_sface import write
 from tests.search.conftest import plan, without_times
 
 
@@ -236,7 +238,7 @@ def test_the_other_tuners_train_from_shards_too(parts, tmp_path, tuner):
     assert [trial.status for trial in result.trials] == ["COMPLETED"]
 
 
-def test_names_of_the_space_are_autokeras_own(first_three):
+def test_names_of_the_space_are_autokeras_own(first_three, tmp_path):
     """A hyperparameter that AutoKeras does not know would silently restrict nothing."""
     import autokeras as ak
     import keras
@@ -245,13 +247,15 @@ def test_names_of_the_space_are_autokeras_own(first_three):
     from stages.search.trial.blocks import ImageBlock
     from stages.search.trial.space import ALL, IMAGE, seeds, space
 
+    write(tmp_path / "sface.onnx")
+    files, eyes = {"face": tmp_path / "sface.onnx"}, EyePlaces(71, ((24.0, 33.0), (46.0, 33.0)))
     _, scratch = first_three
     state = json.loads((scratch / "oracle.json").read_text())
     known = {hp["config"]["name"] for hp in state["hyperparameters"]["space"]}
     blocks = (*ALL, "squeezenet")
-    declared = {hp.name for hp in space(blocks, False).space}
+    declared = {hp.name for hp in space(blocks, False, True).space}
     # What AutoKeras asks for by itself while building, without our declarations:
-    names = set()
+    names = {"weight_decay"}  # our own, see `lesson`
     for block in blocks:
         image = ak.ImageInput()
         image.shape, image.dtype = (71, 71, 3), "uint8"
@@ -260,10 +264,10 @@ def test_names_of_the_space_are_autokeras_own(first_three):
         asked = keras_tuner.HyperParameters()
         asked.Fixed(IMAGE + "block_type", block)
         keras.backend.clear_session()  # AutoKeras numbers its blocks; the numbers are in the names
-        node = ImageBlock(name="image_block_1")(image)
+        node = ImageBlock(files, eyes, name="image_block_1")(image)
         ak.graph.Graph(inputs=image, outputs=head(node)).build(asked)
         names |= {hp.name for hp in asked.space}
-        [first, *_] = seeds([block], False, "classification_head_1")
+        [first, *_] = seeds([block], False, False, "classification_head_1")
         assert {name for name in first if "/filters_" not in name} <= names
     unused = {name for name in declared if "/filters_" in name}  # a network asks for its own
     assert declared - unused <= names

@@ -32,8 +32,11 @@ APPLICATIONS = {
 }
 
 
-def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameters:
-    """The restricted space: AutoKeras takes what is declared here instead of its own ranges."""
+def space(blocks: Sequence[str], pretrained: bool, tune: bool) -> keras_tuner.HyperParameters:
+    """The restricted space: AutoKeras takes what is declared here instead of its own ranges.
+
+    `tune`: SFace's last units may train, which takes a GPU.
+    """
     hp = keras_tuner.HyperParameters()
     hp.Choice(IMAGE + "block_type", list(blocks), default=blocks[0])
     hp.Fixed(IMAGE + "normalize", True)
@@ -57,7 +60,8 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
             with hp.conditional_scope(IMAGE + "block_type", [block]):
                 hp.Choice(FIXED_BLOCKS[block] + "width", [0, 64, 128, 256], default=128)
                 if block == "face":
-                    hp.Boolean(FIXED_BLOCKS[block] + "tuned", default=False)
+                    tuned = FIXED_BLOCKS[block] + "tuned"
+                    hp.Boolean(tuned, default=False) if tune else hp.Fixed(tuned, False)
                     kinds = ["both", "pool", "embedding"]
                     hp.Choice(FIXED_BLOCKS[block] + "features", kinds, default="both")
     if "squeezenet" in blocks:
@@ -78,12 +82,13 @@ def space(blocks: Sequence[str], pretrained: bool) -> keras_tuner.HyperParameter
     return hp
 
 
-def seeds(blocks: Sequence[str], pretrained: bool, head: str) -> list[dict[str, Any]]:
+def seeds(blocks: Sequence[str], pretrained: bool, tune: bool, head: str) -> list[dict[str, Any]]:
     """Complete hyperparameters for the first trials: those of `SEEDS` for these block types.
 
-    `head`: AutoKeras' name of the network's last block.
+    `tune`: as for `space`. `head`: AutoKeras' name of the network's last block.
     """
-    found = [_complete(block, seed, pretrained, head) for block, seed in SEEDS if block in blocks]
+    wanted = [seed for seed in SEEDS if seed[0] in blocks and (tune or not seed[1].get("tuned"))]
+    found = [_complete(block, seed, pretrained, head) for block, seed in wanted]
     return [seed for n, seed in enumerate(found) if seed not in found[:n]]
 
 
@@ -140,6 +145,7 @@ SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("colour", LINEAR | {"head_dropout": 0.0}),
     ("edges", REGULAR | {"width": 0}),
     ("face", FACE | REGULAR | {"width": 0}),
+    ("face", FACE | REGULAR | {"tuned": True, "learning_rate": 3e-4, "weight_decay": 0.1}),
     ("face", FACE | REGULAR | {"features": "pool"}),
     ("colour", REGULAR | {"width": 64, "head_dropout": 0.25, "weight_decay": 0.1}),
     ("squeezenet", {"frozen": 0, "learning_rate": 3e-4}),

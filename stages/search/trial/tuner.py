@@ -207,9 +207,10 @@ def automodel(
     """AutoKeras' model of `plan`; its trials are kept in `folder`."""
     params = plan.params
     base = ak.auto_model.get_tuner_class(params.tuner)
+    tune = hardware.has_gpu()
     own: dict[str, Any] = {}
     if params.tuner == "greedy":
-        own["initial_hps"] = seeds(plan.blocks, params.pretrained, plan.target.head_name)
+        own["initial_hps"] = seeds(plan.blocks, params.pretrained, tune, plan.target.head_name)
     if params.tuner == "hyperband":
         own["max_epochs"] = params.max_epochs
 
@@ -222,7 +223,7 @@ def automodel(
         plan.pretrained,
         plan.eyes,
         tuner=tuner,
-        hyperparameters=space(plan.blocks, params.pretrained),
+        hyperparameters=space(plan.blocks, params.pretrained, tune),
         objective=params.objective,
         max_trials=params.max_trials,
         seed=params.seed,
