@@ -2,12 +2,14 @@
 
 import logging
 import sys
+import time
 
 from tqdm import tqdm
 
 from stages.records.trials import Epoch
 
 log = logging.getLogger(__name__)
+PAUSE = 2  # seconds between two lines of log
 SHOWN = ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae")
 
 
@@ -15,6 +17,7 @@ class Progress:
     def __init__(self, title: str, epochs: int, steps: int, bar: bool) -> None:
         """`steps` in each of at most `epochs`. Without `bar`, or a terminal, it logs lines."""
         self.title, self.epochs = title, epochs
+        self.logged = 0.0  # when it last wrote a line
         self.bar = tqdm(
             desc=title,
             total=epochs * steps,
@@ -34,6 +37,9 @@ class Progress:
         if not self.bar.disable:
             self.bar.set_postfix_str(f"{count}: {results}; {outlook}", refresh=False)
             return
+        if time.monotonic() - self.logged < PAUSE and row.epoch + 1 < self.epochs:
+            return  # a head's epochs take a fraction of a second
+        self.logged = time.monotonic()
         log.info(
             "  %s, %s: %s; %.1f s, %.0f pictures/s; %s",
             self.title,
