@@ -39,7 +39,7 @@ from stages.records.predictions import (
     BaselinePrediction,
     Prediction,
 )
-from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Event
+from stages.records.promotion import HISTORY, LEADERBOARD, PROMOTION, Event, Judged
 from stages.records.splits import DUPLICATES, REMOVED, SPLITS, Assignment, Duplicate, Removed
 from stages.records.suspects import SUSPECTS, Suspect
 from stages.records.trials import TRIALS, Trials
@@ -343,6 +343,7 @@ def write_promotion(at, wild, champion):
         )
     else:
         decided = replace(decision(first, lost, unjudged), reason="one gate is closed")
+        decided = replace(decided, judged=Judged("abc", 3, 0.1 / 12))
     PROMOTION.write(at.promote, decided)
     event = Event(
         time="2026-11-23T07:18:09+00:00",
@@ -586,6 +587,7 @@ def test_a_challenger_and_no_champion(tmp_path):
     chapter = build(tmp_path, champion=False)
     said = text(section(chapter) + overview(chapter))
     assert "Not promoted, there is no champion: it did not pass &#34;beats tone_vgg" in said
+    assert "These test photos have judged 3 candidates." in said and "this one 0.833%." in said
     assert "1 of 2 gates passed" in said and "−0.125" in said
     kinds = [system.standing.kind for system in chapter.systems]
     assert kinds == ["majority", "network", "search winner"]
