@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -127,9 +128,12 @@ def test_more_trials_are_added_and_fewer_run_none(stage):
 def test_killed_ten_times_at_random_it_loses_and_repeats_nothing(undisturbed, stage):
     stage = stage(max_trials=3, max_epochs=40, patience=40)
     random.seed(3)
-    for _ in range(10):
+    for turn in range(10):
+        begun = len(found(stage))
         process = stage.start()
-        time.sleep(random.uniform(1, 12))
+        if turn % 2:  # these hit a trial on any machine; the others hit anything
+            wait_for(lambda: len(found(stage)) > begun or process.poll() is not None)  # noqa: B023
+        time.sleep(random.uniform(0, 3) if turn % 2 else random.uniform(1, 12))
         if process.poll() is None:
             kill_all(process)
     stage.run()
@@ -151,6 +155,32 @@ def test_killed_ten_times_at_random_it_loses_and_repeats_nothing(undisturbed, st
             retry = runs[run.data.tags["retried_as"]]
             assert retry.data.tags["retry_of"] == run.info.run_id
             assert retry.data.params == run.data.params
+
+
+def test_killed_with_features_half_computed_and_in_a_head_it_repeats_nothing(stage, tmp_path):
+    """The same trials as without the kills, and each picture's features once."""
+    from tests.search.conftest import Stage
+
+    heads = {"blocks": ["edges"], "max_trials": 2, "max_epochs": 8, "patience": 8, "ensemble": 5}
+    stage = stage(**heads)
+    features = stage.path / ".cache/features/age"
+    computing = lambda: any(file.stat().st_size for file in features.glob("*/features"))  # noqa: E731
+    for begun in (computing, lambda: trains(stage), lambda: trains(stage, trial=1)):
+        process = stage.start()
+        wait_for(begun)
+        assert process.poll() is None
+        kill_all(process)
+    stage.run()
+    (tmp_path / "whole").mkdir()
+    whole = Stage(tmp_path / "whole", **heads)
+    whole.run()
+    killed, expected = result(stage), result(whole)
+    assert without_times(killed.trials) == without_times(expected.trials)
+    assert (killed.members, killed.gain) == (expected.members, expected.gain)
+    assert {0, 1} <= {each.trial for each in killed.earlier}
+    assert {each.status for each in killed.earlier} == {"INTERRUPTED"}
+    [hashes] = features.glob("*/hashes")
+    assert len(set(np.fromfile(hashes, np.uint64))) == hashes.stat().st_size // 8
 
 
 def test_a_killed_training_process_is_replaced(stage):
