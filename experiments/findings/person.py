@@ -1,20 +1,34 @@
 """By photo against by person: what does a network know of faces it has never seen?"""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 from msgspec import to_builtins
+from sklearn.linear_model import LogisticRegression
 
 from experiments.findings.network import SEEDS, Answers, ask, join, learn
 from experiments.findings.outcome import Outcome, Score, against_guessing, apart, score
 from experiments.findings.photos import Photos, copies
 from stages.common.errors import UserError
 from stages.common.parallel import progress
+from stages.records.faces import GEOMETRY
+from stages.records.folders import picture
+from stages.records.splits import Assignment
+from stages.records.weights import WEIGHTS
+from stages.split.identities import identities
 from stages.split.split import split
 
 BY = ("by photo", "by person")
+FACE = ", by a face network"
 
 
 def person(photos: Photos) -> Outcome:
-    """All photos but the wild ones, dealt out anew for each seed; val and test are the exam."""
+    """All photos but the wild ones, dealt out anew for each seed; val and test are the exam.
+
+    A small network learns from the pictures; and a linear model from what SFace says of the faces,
+    if its weights are there.
+    """
     if not photos.persons:
         raise UserError(
             f"task {photos.task}: nobody is known to be on two photos; say who is on a photo with "
@@ -36,7 +50,37 @@ def person(photos: Photos) -> Outcome:
             exam = [photo for photo in pool if part[photo.id] in ("val", "test")]
             asked = made.rows(exam, first=1)
             answers[by].append(ask(model, shards, asked, labels, groups, seed))
+    faces = of_faces(photos, pool)
+    if faces is not None:
+        for by, seed in todo:
+            said = ask_faces(photos, pool, faces, by, seed)
+            answers.setdefault(f"{by}{FACE}", []).append(said)
     return conclude([score(by, "photos held out", join(said)) for by, said in answers.items()])
+
+
+def of_faces(photos: Photos, pool: Sequence[Assignment]) -> np.ndarray | None:
+    """float32 (len(pool), 128); None without SFace's weights."""
+    at = photos.at
+    network = WEIGHTS.read(at.weights).pretrained_files(at.weights).get("face") if at else None
+    if at is None or network is None:
+        return None
+    crops = [picture(at.faces, photo.id) for photo in pool]
+    return identities(crops, GEOMETRY.read(at.faces), network, at.cache("identities"))
+
+
+def ask_faces(
+    photos: Photos, pool: Sequence[Assignment], faces: np.ndarray, by: str, seed: int
+) -> Answers:
+    """What a linear model on `faces`, (len(pool), d), says of the photos of val and test."""
+    part = deal(photos, by, seed)
+    labels = np.array([photos.classes.index(photo.label) for photo in pool])
+    groups = np.array([photo.group for photo in pool])
+    train = np.array([part[photo.id] == "train" for photo in pool])
+    exam = np.array([part[photo.id] in ("val", "test") for photo in pool])
+    model = LogisticRegression(C=10, class_weight="balanced", max_iter=2000)
+    model.fit(faces[train], labels[train])
+    said = model.predict_proba(faces[exam])
+    return Answers(labels[exam], said, groups[exam], np.full(exam.sum(), seed))
 
 
 def deal(photos: Photos, by: str, seed: int) -> dict[str, str]:
@@ -59,7 +103,8 @@ def deal(photos: Photos, by: str, seed: int) -> dict[str, str]:
 
 
 def conclude(scores: list[Score]) -> Outcome:
-    photo, person = scores
+    """`scores`: by photo and by person; of several networks, the last one is spoken of."""
+    photo, person = scores[-2:]
     sentence = (
         f"On other photos of people it has learnt from, the network is right {photo.range}; on "
         f"people it has never seen {person.range}, where guessing gives {person.chance:.2f}: "

@@ -26,6 +26,7 @@ class Photos:
     assigned: Sequence[Assignment]  # every photo that is in a part
     duplicates: Sequence[Duplicate]
     mattes: Path  # data/mattes/<task>
+    at: Folders | None = None  # the finished pipeline; None: there are cut-outs and nothing else
 
     @property
     def classes(self) -> list[str]:
@@ -51,7 +52,7 @@ def load_photos(task: str, params: Task, root: Path = Path()) -> Photos:
     """Raises `UserError` where the pipeline has not been run."""
     at = Folders(task, root)
     assigned, duplicates = SPLITS.read(at.splits), DUPLICATES.read(at.splits)
-    return Photos(task, params, assigned, duplicates, at.mattes)
+    return Photos(task, params, assigned, duplicates, at.mattes, at)
 
 
 class Copies:

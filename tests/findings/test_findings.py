@@ -19,8 +19,10 @@ from stages.networks.metrics import Difference
 from stages.params.merge import load
 from stages.records import folders
 from stages.records.findings import Bar, Figure, finding_file, findings_folder, read_findings
+from stages.records.folders import Folders
 from stages.records.splits import Assignment
 from tests.conftest import REPO
+from tests.weights_folder import write_weights
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +129,30 @@ def test_by_person_nobody_is_on_both_sides(tmp_path):
     with pytest.raises(UserError, match="nobody is known"):
         nobody = [replace(photo, person="") for photo in photos.assigned]
         person.person(dataclasses.replace(photos, assigned=nobody))
+
+
+def test_by_person_a_face_network_knows_only_whom_it_has_seen(small, tmp_path, monkeypatch):
+    """Numbers that tell the person and nothing else: all is known by photo, nothing by person."""
+    photos = drawn(tmp_path, persons=40)
+    who = np.eye(40, dtype=np.float32)
+    monkeypatch.setattr(
+        person, "of_faces", lambda _, pool: np.array([who[int(p.person[1:])] for p in pool])
+    )
+    found = person.person(photos)
+    value = {s.network: s for s in found.scores}
+    assert list(value)[2:] == ["by photo, by a face network", "by person, by a face network"]
+    assert value["by photo, by a face network"].value > 0.6
+    assert value["by person, by a face network"].low <= 0.5
+    by_photo = value["by photo, by a face network"]
+    assert by_photo.range in found.conclusion  # the face network is spoken of
+
+
+def test_without_the_face_network_s_weights_the_small_network_is_alone(tmp_path):
+    photos = drawn(tmp_path)
+    assert person.of_faces(photos, photos.of("train")) is None
+    at = Folders("colours", tmp_path)
+    write_weights(at.weights)
+    assert person.of_faces(dataclasses.replace(photos, at=at), photos.of("train")) is None
 
 
 @pytest.mark.parametrize(
