@@ -50,7 +50,7 @@ def main(task: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     parent = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # KerasTuner prints for its developers
-    plan = _plan(task)
+    plan = plan_of(task, read(task))
     from stages.search.control import Control, Outgrown
     from stages.search.fingerprint import fingerprint
     from stages.search.search import search
@@ -81,8 +81,9 @@ def main(task: str) -> None:
         _write(out, result, plan, found, control.stop)
 
 
-def _plan(task: str) -> "Plan":
-    params, at = read(task), Folders(task)
+def plan_of(task: str, params: Task) -> "Plan":
+    """What `params.search` asks for, with the task's shards, weights and geometry."""
+    at = Folders(task)
     files = WEIGHTS.read(at.weights).pretrained_files(at.weights)
     train, val = (Shards(at.shards / part) for part in ("train", "val"))
     import_keras()
