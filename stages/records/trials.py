@@ -122,6 +122,7 @@ class Trials(Search):
     members: tuple[Member, ...] = ()  # none: the best trial alone, from before there were members
     gain: Gain | None = None
     final_fits: tuple[Attempt, ...] = ()  # the members trained once more, on train and val
+    final_fit: Attempt | None = None  # the only one, as the champions of earlier versions have it
 
     @property
     def best(self) -> Attempt:

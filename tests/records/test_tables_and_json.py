@@ -155,3 +155,13 @@ def test_trials_are_ranked_by_the_objective_failed_ones_last(tmp_path, objective
     assert trials.best == trials.ranked()[0] == trials.trials[best]
     assert trials.ranked()[-1].trial == 2
     assert trials.objective.better(trials.trials[best].score, trials.trials[1 - best].score)
+
+
+def test_the_trials_of_an_earlier_versions_champion_can_be_read(tmp_path):
+    """Champions outlive an update of the code: theirs have one final fit, and no members."""
+    (tmp_path / "trials.json").write_text(
+        '{"search_id": "a", "kind": "classification", "objective": "val_loss", "params": {}, '
+        '"data": [], "best": 0, "stopped": false, "trials": [], "earlier": [], "final_fit": null}'
+    )
+    trials = TRIALS.read(tmp_path)
+    assert trials.members == trials.final_fits == () and trials.gain is None
