@@ -114,7 +114,7 @@ def test_a_search_stopped_in_dvc_repro(built, tmp_path, sig):
     """Ctrl-C keeps the best so far and lets DVC go on; after a kill, `dvc repro` runs the trial
     again with the same hyperparameters."""
     project = built.copy_to(tmp_path / "stopped")
-    longer = {"max_trials": 2, "max_epochs": 40, "patience": 40}
+    longer = {"max_trials": 2, "max_epochs": 10, "patience": 10}  # 50 of a head, each trial
     project.edit_params(lambda params: params["tasks"][TASK]["search"].update(longer))
     process = subprocess.Popen(
         ["dvc", "repro", f"search@{TASK}"],
