@@ -27,6 +27,7 @@ SMALL = {
     "blocks": ["vanilla"],
     "pretrained": False,
     "ensemble": 1,
+    "fine": None,
 }
 
 
