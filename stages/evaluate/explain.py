@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 SAMPLE = 100  # photos of a part that `OnPerson` is measured on, at most
 SHOWN = 12  # maps of the surest right answers, and of the surest mistakes, at most
-# Multiplications for a part's maps, about half a minute on one core: fewer photos for a network
-# that computes more.
-BUDGET = 1e12
+LEAST, FEW = 8, 2  # of both, at least
+# Multiplications for a part's maps, about a quarter of a minute on one core: fewer photos for a
+# network that computes more.
+BUDGET = 5e11
 SEED = 1
 
 
@@ -45,8 +46,8 @@ def explain(
         return OnPerson(n=0, inside=None, inside_low=None, inside_high=None, area=None), [], {}
     rng = np.random.default_rng(SEED)
     photos = BUDGET / (cost(model) * len(patches((pictures.shape[1], pictures.shape[2]))))
-    several = int(np.clip(0.7 * photos, 2, SAMPLE))
-    few = int(np.clip(0.15 * photos, 2, SHOWN))
+    several = int(np.clip(0.7 * photos, LEAST, SAMPLE))
+    few = int(np.clip(0.15 * photos, FEW, SHOWN))
     sample = np.sort(rng.choice(n, min(n, several), replace=False))
     right = np.array([each.label == each.predicted for each in predictions])
     shown = _surest(np.array([each.confidence for each in predictions]), right, few)
