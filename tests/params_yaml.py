@@ -19,10 +19,14 @@ def shipped() -> dict[str, Any]:
 
 
 def complete() -> dict[str, Any]:
-    """The same, but each task names every parameter, so that a test can change any."""
+    """The same, but each task names every parameter, so that a test can change any.
+
+    And searches learn the classes alone, so that a test may take `bins` away.
+    """
     content = shipped()
     for name, own in content["tasks"].items():
-        content["tasks"][name] = merge(copy.deepcopy(content["defaults"]), own)
+        task = merge(copy.deepcopy(content["defaults"]), own)
+        content["tasks"][name] = merge(task, {"search": {"fine": None}})
     return content
 
 

@@ -107,7 +107,6 @@ def project(tmp_path, monkeypatch, keras):
         section = content["tasks"][task]
         section["classes"] = {name: name.upper() for name in classes}
         section["evaluate"] = {"unsure_below": 0.4, "slices": ["flags", "source", "faces"]}
-        section["search"]["fine"] = None  # the network is made by hand
         section |= params
         write_params(content)
         search = tmp_path / "data/search" / task

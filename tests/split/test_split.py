@@ -331,7 +331,6 @@ def test_command(tmp_path):
     params = complete()
     task = next(iter(params["tasks"]))
     params["tasks"][task] |= {"classes": {"쿨톤": "cool", "웜톤": "warm"}, "bins": None}
-    params["tasks"][task]["search"]["fine"] = None
     write_params(params, tmp_path)
     table = photos([*strangers({"쿨톤": 12, "웜톤": 12}), *strangers({"웜톤": 4}, "", "wild")])
     copies = {5: 4, 20: 2, 27: 13}  # within a class, under two labels, wild of the pool
