@@ -268,7 +268,7 @@ def test_it_starts_from_the_files_of_data_weights_and_tells_why_others_are_not_t
 ):
     stage = stage(blocks=["squeezenet", "efficient"], pretrained=True, max_epochs=1)
     folder, note = stage.path / "data/weights/age", "no ImageNet weights for efficient: why not"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(imagenet_file[0], folder / "squeezenet.h5")
     none = Weight(name="none", file=None, sha256=None, source="built in")
     files = {

@@ -98,8 +98,7 @@ def _warn_of(skipped: list[str], at: Folders) -> None:
     listed = WEIGHTS.read(at.weights).pretrained
     why = [listed[block].note or "" for block in skipped if block in listed]
     log.warning(
-        "without ImageNet weights, which search.pretrained asks for, these blocks are not tried: "
-        "%s\n%s",
+        "without the weights that they start from, these blocks are not tried: %s\n%s",
         ", ".join(skipped),
         "\n".join(why),
     )
