@@ -172,7 +172,7 @@ def test_a_score_is_described_as_it_is(low, value, high, words):
     [(0.1, 0.3, "a gain"), (-0.3, -0.1, "a loss"), (-0.1, 0.1, "not surely different")],
 )
 def test_a_difference_is_no_surer_in_words_than_it_is(low, high, words):
-    difference = Difference(value=(low + high) / 2, low=low, high=high, p=0.5)
+    difference = Difference(value=(low + high) / 2, low=low, high=high)
     assert words in outcome.in_words(difference, "wild")
 
 
