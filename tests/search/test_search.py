@@ -228,7 +228,7 @@ def test_networks_whose_imagenet_weights_cannot_be_had_are_not_proposed(parts):
     wanted = plan(parts, 3, blocks=["vanilla", "efficient", "xception"], pretrained=True)
     assert wanted.blocks == ["vanilla"]
     assert wanted.skipped == ["efficient", "xception"]
-    with pytest.raises(UserError, match="ImageNet"):
+    with pytest.raises(UserError, match="all start from weights, and there are none"):
         search(plan(parts, 3, blocks=["xception"], pretrained=True), Path("never"))
 
 
