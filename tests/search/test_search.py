@@ -216,11 +216,12 @@ def test_on_a_gpu_it_trains_in_mixed_precision_and_the_winner_is_plain(
 def test_auto_means_what_the_machine_can_train(parts, monkeypatch):
     from stages.search.trial import hardware
 
-    auto = plan(parts, 3, blocks="auto", pretrained=False)
+    auto = plan(parts, 3, {"face": Path("sface.onnx")}, blocks="auto", pretrained=False)
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
-    assert auto.blocks == ["vanilla", "residual"]
+    small = ["face", "edges", "colour", "vanilla", "residual"]
+    assert auto.blocks == small
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
-    assert len(auto.blocks) == 5
+    assert auto.blocks == [*small, "efficient", "resnet", "xception"]
     assert plan(parts, 3, blocks=["xception"]).blocks == ["xception"]
 
 
