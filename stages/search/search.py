@@ -104,7 +104,7 @@ def _members(plan: Plan, answers: dict[int, Answers], best: Attempt) -> tuple[li
     for member in members:
         view = ", mirrored" if member.mirrored else ""
         log.info("ensemble: trial %d%s, weight %.2f", member.trial + 1, view, member.weight)
-    log.info("log loss on val: %.4f alone, %.4f together", alone, together)
+    log.info("error on val: %.4f alone, %.4f together", alone, together)
     return members, Gain(alone, together)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from stages.networks.predict import outputs
 from stages.records.faces import EyePlaces
@@ -146,3 +147,18 @@ def test_the_face_network_is_found_trained_and_saved_as_plain_keras(parts, tmp_p
     subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
     said = outputs(result.model, InMemory(some)).raw
     np.testing.assert_allclose(np.load(tmp_path / "some.npy"), said, atol=1e-5)
+
+
+def test_out_of_memory_a_head_is_tried_again_with_the_same_patience(parts, tmp_path, monkeypatch):
+    real_fit, tried = keras.Model.fit, []
+
+    def needs_memory(self, batches, callbacks, **kwargs):
+        early = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
+        tried.append((batches.batch_size, early[0].patience))
+        if len(tried) == 1:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return real_fit(self, batches, callbacks=callbacks, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", needs_memory)
+    search(plan(parts, 3, patience=2, **EDGES), tmp_path / "oom")
+    assert tried == [(48, 10), (24, 10)]

@@ -39,6 +39,7 @@ class Lesson:
     batch_size: int
     samples_per_epoch: int | None
     rounds: int  # epochs for each epoch of the parameters
+    patience: int
 
     def fit(
         self,
@@ -70,7 +71,7 @@ class Lesson:
         self.learner.compile(optimizer, self.target.loss, metrics=self.target.metrics)
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.EarlyStopping):
-                callback.patience *= self.rounds
+                callback.patience = self.patience  # set, as a retry has the same callbacks
         judged = self.val and Batches(self.val.pictures, self.val.targets, self.batch_size)
         self.learner.fit(
             batches,
@@ -144,11 +145,19 @@ class Lessons:
         val: Part | None,
         batch_size: int,
     ) -> Lesson:
-        rounds = 1 if network is learner else HEAD_EPOCHS
-        samples = self.plan.params.samples_per_epoch
-        seen = samples and samples * rounds
-        target = self.plan.target
-        return Lesson(network, learner, target, train, val, batch_size, seen, rounds)
+        params, rounds = self.plan.params, 1 if network is learner else HEAD_EPOCHS
+        samples = params.samples_per_epoch
+        return Lesson(
+            network,
+            learner,
+            self.plan.target,
+            train,
+            val,
+            batch_size,
+            samples_per_epoch=samples and samples * rounds,
+            rounds=rounds,
+            patience=params.patience * rounds,
+        )
 
     def _halves(self, network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
         """See `features.halves`; the trunk is ready for pictures."""
