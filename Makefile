@@ -1,6 +1,6 @@
 # make repro: set up and run everything.  make test: set up and test everything.
 .DEFAULT_GOAL := help
-.PHONY: help repro quick test lint format docs ui lock
+.PHONY: help repro app quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
@@ -11,6 +11,9 @@ help: ## this list
 repro: .venv/ready ## build everything: dvc repro
 	@$(RUN) dvc repro
 	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
+
+app: .venv/ready ## the page on http://127.0.0.1:8000: a face goes in, answers come out
+	@$(RUN) python -m app.server
 
 quick: .venv/ready ## the unit tests: no DVC, no search, no server
 	@$(RUN) python -m pytest $(PARALLEL) -m "not slow"

@@ -5,8 +5,10 @@ it got in the exam.
 """
 
 import threading
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from stages.common.errors import UserError
 from stages.common.images import MAX_BYTES, BadImage, decode
 from stages.extract.crop import Geometry, crop
 from stages.extract.extract import load_detector
-from stages.extract.face import choose
+from stages.extract.face import Face, choose
 from stages.extract.quality import Measures, measure
 from stages.extract.quality import flags as face_flags
 from stages.matte.matte import NOTHING_LEFT, coverage, cut_out, load_session
@@ -27,7 +29,10 @@ from stages.records.chain import CHAIN, weights
 from stages.records.flags import WORDS
 from stages.records.predictions import UNSURE
 from stages.records.shards import InMemory
-from stages.records.trials import CLASSES, MODEL
+from stages.records.trials import CLASSES, MODEL, Outputs
+from stages.records.weights import WEIGHTS
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,32 @@ class Answer:
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in upright pixels
     warnings: tuple[str, ...] = ()
     reason: str = ""
+    flags: tuple[str, ...] = ()  # the warnings as names of `stages.records.flags`
+
+
+class Seen:
+    """A photo, and what chains have found on it: one that looks in the same way takes it over."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        """`image`: (H, W, 3) `uint8` sRGB, upright."""
+        self.image = image
+        self._found: dict[Hashable, Any] = {}
+
+    def once(self, how: Hashable, find: Callable[[], T]) -> T:
+        """What `find` finds. `how`: all that decides it."""
+        if how not in self._found:
+            self._found[how] = find()
+        return self._found[how]
+
+
+@dataclass(frozen=True)
+class View:
+    """A face as a network gets to see it."""
+
+    face: Face
+    measures: Measures
+    covered: float  # the person's share of the cut-out
+    picture: np.ndarray  # uint8 (size, size, 3 or 1)
 
 
 class Chain:
@@ -57,9 +88,12 @@ class Chain:
             self.titles = CLASSES.read(folder)
             self._calibration = CALIBRATION.read(folder)
             extract = self.settings.extract
-            self._geometry = Geometry(extract.size, extract.face_width)
+            self.geometry = Geometry(extract.size, extract.face_width)
             self._detector = load_detector(weights(folder), extract.min_score)
             self._session = load_session(weights(folder), folder, self.settings.matte.onnx)
+            used = WEIGHTS.read(weights(folder))
+            self._finds = used.detector, extract.min_score
+            self._cuts = used.segmenter, self.settings.matte.onnx
             keras = import_keras()
             self._model = keras.saving.load_model(folder / MODEL, compile=False)
         except (OSError, ValueError, UserError) as error:
@@ -74,28 +108,32 @@ class Chain:
         if len(photo) > MAX_BYTES:
             return Answer(reason=f"{len(photo)} bytes; at most {MAX_BYTES} are allowed")
         try:
-            image = decode(photo)
+            seen = Seen(decode(photo))
         except BadImage as error:
             return Answer(reason=str(error))
-        with self._lock:
-            return self._answer(image)
-
-    def _answer(self, image: np.ndarray) -> Answer:
-        """`image`: (H, W, 3) `uint8` sRGB."""
-        faces = self._detector.detect(image)
-        if not faces:
+        if not self.faces(seen):
             return Answer(reason="no face found")
-        face = choose(faces, self.settings.extract.face, image.shape)
-        square = crop(image, face, self._geometry)
-        cutout = cut_out(square, self._session)
-        measures, covered = measure(square, face, len(faces), self._geometry), coverage(cutout)
+        return self.about(seen, self.choose(seen))
+
+    def faces(self, seen: Seen) -> list[Face]:
+        """All faces on a photo, in the detector's order."""
+        with self._lock:
+            return seen.once(self._finds, lambda: self._detector.detect(seen.image))
+
+    def choose(self, seen: Seen) -> Face:
+        """The face that an answer is about unless another one is named; the photo must show one."""
+        return choose(self.faces(seen), self.settings.extract.face, seen.image.shape)
+
+    def about(self, seen: Seen, face: Face) -> Answer:
+        """The answer about one of the photo's faces."""
+        view = self.view(seen, face)
+        measures, flags = view.measures, self._flags(view)
         box = measures.x, measures.y, measures.w, measures.h
-        warnings = self._warnings(measures, covered)
-        if covered < NOTHING_LEFT:
+        warnings = self._warnings(measures, flags)
+        if view.covered < NOTHING_LEFT:
             reason = "almost nothing left of the person"
-            return Answer(box=box, warnings=warnings, reason=reason)
-        picture = prepare(cutout, self.settings.augment)
-        raw, values = outputs(self._model, InMemory(picture[None]), self.settings.kind)
+            return Answer(box=box, warnings=warnings, reason=reason, flags=flags)
+        raw, values = self.outputs(view.picture[None])
         probabilities = class_probabilities(raw, self._calibration)[0]
         best = int(probabilities.argmax())
         label, title = list(self.titles.items())[best]
@@ -112,13 +150,31 @@ class Chain:
             probabilities=dict(zip(self.titles, map(float, probabilities), strict=True)),
             box=box,
             warnings=warnings,
+            flags=flags,
         )
 
-    def _warnings(self, face: Measures, covered: float) -> tuple[str, ...]:
-        found: tuple[str, ...] = face_flags(face, self.settings.extract.quality)
+    def view(self, seen: Seen, face: Face) -> View:
+        """One of the photo's faces as the network gets to see it."""
+        key = id(face), self.geometry  # `seen` keeps the face, so that no other one has its id
+        square = seen.once(key, lambda: crop(seen.image, face, self.geometry))
+        with self._lock:
+            cutout = seen.once((*key, self._cuts), lambda: cut_out(square, self._session))
+        measures = measure(square, face, len(self.faces(seen)), self.geometry)
+        return View(face, measures, coverage(cutout), prepare(cutout, self.settings.augment))
+
+    def outputs(self, pictures: np.ndarray) -> Outputs:
+        """What the network says of `View.picture`s, uint8 (N, size, size, 3 or 1)."""
+        with self._lock:
+            return outputs(self._model, InMemory(pictures), self.settings.kind)
+
+    def _flags(self, view: View) -> tuple[str, ...]:
+        found: tuple[str, ...] = face_flags(view.measures, self.settings.extract.quality)
         if self._session is not None:
-            found += cutout_flags(covered, self.settings.matte.quality)
-        words = [WORDS[flag] for flag in found if flag != "several"]
+            found += cutout_flags(view.covered, self.settings.matte.quality)
+        return found
+
+    def _warnings(self, face: Measures, flags: tuple[str, ...]) -> tuple[str, ...]:
+        words = [WORDS[flag] for flag in flags if flag != "several"]
         if face.faces > 1:
             which = self.settings.extract.face
             words.append(f"{face.faces} faces; the answer is about the {which} one")

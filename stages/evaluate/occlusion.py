@@ -6,6 +6,7 @@ does. A patch shows the average picture instead: that removes what is particular
 on the person and behind, and adds no edges of its own.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -39,14 +40,33 @@ def maps(
     much as the number changes.
     """
     windows = patches(cover.shape[:2])
-    over_pixel = windows.sum(0)
-    found = np.zeros((len(pictures), *cover.shape[:2]), np.float32)
-    for number, picture in enumerate(progress(pictures, desc=desc, total=len(pictures))):
-        covered = np.where(windows[..., None], cover, picture)
-        answers = outputs(model, InMemory(np.concatenate([picture[None], covered]))).raw
-        found[number] = np.tensordot(_fall(answers, regression), windows, 1) / over_pixel
-        found[number] /= found[number].sum() or 1
-    return found
+
+    def answer(several: np.ndarray) -> np.ndarray:
+        return outputs(model, InMemory(several)).raw
+
+    found = [
+        one_map(answer, picture, cover, windows, regression=regression)
+        for picture in progress(pictures, desc=desc, total=len(pictures))
+    ]
+    return np.stack(found) if found else np.zeros((0, *cover.shape[:2]), np.float32)
+
+
+def one_map(
+    answer: Callable[[np.ndarray], np.ndarray],
+    picture: np.ndarray,
+    cover: np.ndarray,
+    windows: np.ndarray,
+    *,
+    regression: bool,
+) -> np.ndarray:
+    """Of one picture, uint8 (H, W, C): a map as in `maps`, float32 (H, W).
+
+    `answer`: pictures -> `Outputs.raw`; `windows`: `patches((H, W))`.
+    """
+    covered = np.where(windows[..., None], cover, picture)
+    answers = answer(np.concatenate([picture[None], covered]))
+    found = np.tensordot(_fall(answers, regression), windows, 1) / windows.sum(0)
+    return (found / (found.sum() or 1)).astype(np.float32)
 
 
 def patches(shape: tuple[int, int]) -> np.ndarray:

@@ -87,6 +87,8 @@ def page(content: dict[str, Any]) -> str:
         parts += _section(f"#### source: {name}", about, about.get("$defs", {}), {})
     for key, section in sections.items():
         parts += _section(f"## {key}", section, defs, defaults[key])
+    app = _resolved(schema["properties"]["app"], defs)
+    parts += _section("## app", app, defs, content.get("app", {}))
     weights = _resolved(schema["properties"]["weights"], defs)
     parts += _section("## weights", weights, defs, content["weights"])
     return "\n\n".join(parts) + "\n"

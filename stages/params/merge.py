@@ -6,14 +6,14 @@ wrong is reported at once, each error with the key where the user wrote it.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from stages.common.errors import UserError
-from stages.records.params import Defaults, Params, Task, Weights
+from stages.records.params import App, Defaults, Params, Task, Title, Weights
 from stages.records.section import Section
 
 Values = dict[str, Any]  # a part of params.yaml as YAML has it, not checked
@@ -26,6 +26,7 @@ HEADER = (
 class File(Section):
     """params.yaml before the merge."""
 
+    app: App = App()
     weights: Weights
     defaults: Defaults
     tasks: Annotated[dict[str, Values], Field(min_length=1)]
@@ -49,16 +50,43 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def write(path: Path, folder: Path) -> None:
     """<task>.yaml in `folder` for every task of `path`. Raises `UserError` as `load` does."""
     for name, values in _tasks(path).items():
+        # One language, so that a translation re-runs nothing.
+        plain = Task.model_validate(values)
+        values |= {"title": plain.title, "classes": plain.classes}
         text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
         (folder / f"{name}.yaml").write_text(HEADER + text, encoding="utf-8")
 
 
-def _tasks(path: Path) -> dict[str, Values]:
-    """The merged values of each task, checked."""
+class Titles(NamedTuple):
+    """A task's names for people, as params.yaml has them."""
+
+    task: Title
+    classes: dict[str, Title]
+
+
+def titles(path: Path = Path("params.yaml")) -> dict[str, Titles]:
+    """Of each task of `path`, in its order. Raises `UserError` as `load` does."""
+    return {
+        name: Titles(values["title"], values["classes"]) for name, values in _tasks(path).items()
+    }
+
+
+def load_app(path: Path = Path("params.yaml")) -> App:
+    """The section `app` of `path`. Raises `UserError` as `load` does."""
+    _tasks(path)
+    return File.model_validate(_content(path)).app
+
+
+def _content(path: Path) -> Any:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
+
+
+def _tasks(path: Path) -> dict[str, Values]:
+    """The merged values of each task, checked."""
+    content = _content(path)
     wrong = [_explain(error, error["loc"]) for error in _errors(File, content)]
     weights = {"weights": content["weights"]} if _mapping(content, "weights") else {}
     defaults, merged = _mapping(content, "defaults"), {}

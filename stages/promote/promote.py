@@ -1,5 +1,6 @@
 """Judge the search's winner, and keep the champion through searches that lose against it."""
 
+from collections import Counter
 from pathlib import Path
 
 from stages.common.files import sha256
@@ -8,7 +9,7 @@ from stages.promote.chain_folder import build, keep_others, present_champion
 from stages.promote.exams import examine
 from stages.promote.history import added, event
 from stages.promote.model_card import model_card
-from stages.records.chain import CARD
+from stages.records.chain import CARD, ORIGIN, Origin
 from stages.records.folders import Folders
 from stages.records.manifest import MANIFEST
 from stages.records.params import Task
@@ -39,7 +40,10 @@ def promote(at: Folders, params: Task, out: Path) -> Decision:
     decision, standings = examine(at, params, candidate, champion, splits, history, now)
     tested = splits.loc[splits["part"] == "test", "person"]
     shows = params.split.exam_shows(tested, WEIGHTS.read(at.weights))
-    card = model_card(candidate, decision, MANIFEST.frame(at.raw), splits, shows)
+    manifest = MANIFEST.frame(at.raw)
+    sources = Counter(manifest.loc[manifest["id"].isin(splits["id"]), "source"])
+    ORIGIN.write(candidate, Origin(dict(sources), shows))
+    card = model_card(candidate, decision, manifest, splits, shows)
     (candidate / CARD).write_text(card, encoding="utf-8")
     if champion and sha256(champion / MODEL) == network:
         champion = None  # the candidate is this network

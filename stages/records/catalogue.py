@@ -106,6 +106,7 @@ CATALOGUE = (
     Entry(promotion.LEADERBOARD.path(at.promote), "all systems on the same photos"),
     Entry(champion, "a whole chain: network, calibration, weights, parameters"),
     Entry(chain.CHAIN.path(champion), "the parameters that decide an answer"),
+    Entry(chain.ORIGIN.path(champion), "what the network has learnt from, and its exam"),
     Entry(promotion.SEEN.path(champion), "photos that the network knows"),
     Entry(at.reports / chain.CARD, "the model card"),
     Entry(at.report, "the task's part of the report"),

@@ -1,7 +1,8 @@
 """A chain: the folder of all that answers a photo, such as data/promote/<task>/champion.
 
 `deciding_files` names what decides an answer. The other files (trials.json, evaluation.json,
-metrics.json, seen.csv and model_card.md) record where the network comes from and how good it is.
+metrics.json, seen.csv, origin.json and model_card.md) record where the network comes from and how
+good it is.
 """
 
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from stages.common.files import new_file
 from stages.records.calibration import CALIBRATION
 from stages.records.faces import GEOMETRY
-from stages.records.json_file import unreadable
+from stages.records.json_file import JsonFile, unreadable
 from stages.records.look import Look
 from stages.records.params import Bins, Extract, Matte
+from stages.records.record import Record
 from stages.records.section import Section
+from stages.records.splits import Shows
 from stages.records.trials import CLASSES, MODEL, Kind
 
 CARD = "model_card.md"
@@ -33,6 +36,18 @@ class ChainSettings(Section):
     extract: Extract
     matte: Matte
     augment: Look
+
+
+class Origin(Record):
+    """origin.json: what the network has learnt from, and what it was examined on."""
+
+    sources: dict[str, int]  # kind of source -> photos of train, val and test
+    exam: Shows
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it knows drawn faces only."""
+        return set(self.sources) == {"synthetic"}
 
 
 class SettingsFile:
@@ -56,6 +71,7 @@ class SettingsFile:
 
 
 CHAIN = SettingsFile()
+ORIGIN = JsonFile("origin.json", Origin)
 
 
 def weights(folder: Path) -> Path:

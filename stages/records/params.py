@@ -8,10 +8,10 @@ descriptions become docs/parameters.md and the JSON schema (`python -m stages.pa
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stages.common.errors import UserError
 from stages.records.flags import CutoutFlag, FaceFlag
@@ -37,6 +37,59 @@ Block = Literal[
     "resnet",
     "xception",
 ]
+
+
+Language = Literal["en", "ko", "ja"]
+Title = str | dict[Language, str]
+
+
+def in_language(title: Title, language: Language) -> str:
+    """`title` in `language`, else in English, else in the first one that it has."""
+    if isinstance(title, str):
+        return title
+    return title.get(language) or title.get("en") or next(iter(title.values()))
+
+
+def _english(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    known = get_args(Language)
+    if not value or set(value) - set(known) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError(f"must be a text, or a text for some of the languages {', '.join(known)}")
+    return in_language(value, "en")
+
+
+# A stage sees one language. The page has the others from `stages.params.merge.titles`.
+English = Annotated[str, BeforeValidator(_english, json_schema_input_type=Title)]
+
+
+class App(Section):
+    """The page that `make app` serves."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="The address that it listens on. Any other one than `127.0.0.1` lets other "
+        "machines in, without a password.",
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="The port that it listens on.")
+    max_megabytes: Positive = Field(default=12, description="Size of a photo's file, at most.")
+    max_megapixels: int = Field(
+        default=40,
+        ge=1,
+        le=100,
+        description="Size of a photo, at most. Decoding one takes about 15 bytes a pixel.",
+    )
+    concurrency: Positive = Field(
+        default=2,
+        description="Photos that are answered at a time. Up to eight times as many wait; the next "
+        "one is asked to come again.",
+    )
+    inbox: Path | None = Field(
+        default=None,
+        description="A folder for photos that a visitor sends with the right answer and with "
+        "consent, see [photos.md](photos.md#answers-that-were-wrong). `null`: no photo is ever "
+        "kept.",
+    )
 
 
 class Weights(Section):
@@ -414,10 +467,14 @@ class Defaults(Section):
 class Task(Defaults):
     """All parameters of one task: its own, the defaults for the rest, and the global weights."""
 
-    title: str = Field(description="The task's name in the report.")
-    classes: dict[str, str] = Field(
+    title: English = Field(
+        description="The task's name for people: a text, or one for each language, such as "
+        "`{en: Age, ko: 나이, ja: 年齢}`. The page shows the visitor's language; the report shows "
+        "the English one, or else the first."
+    )
+    classes: dict[str, English] = Field(
         min_length=2,
-        description="For each class the name of its folder, and the name shown to people.",
+        description="For each class the name of its folder, and its name for people, as `title`.",
     )
     collect: Collect
     weights: Weights

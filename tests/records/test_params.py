@@ -17,7 +17,7 @@ def test_each_task_has_its_parameters_and_the_weights(project):
     for name, task in load(REPO / "params.yaml").tasks.items():
         found = read(name, project)
         assert found == task
-        assert found.title == content["tasks"][name]["title"]
+        assert found.title == content["tasks"][name]["title"]["en"]
         assert found.weights.model_dump() == content["weights"]
 
 

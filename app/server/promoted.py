@@ -1,0 +1,118 @@
+"""The promoted networks, each loaded once; a new champion takes over while the server runs."""
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.chain import Chain, Seen
+from stages.common.errors import UserError
+from stages.extract.face import Face
+from stages.records.chain import CARD, ORIGIN, Origin
+from stages.records.evaluation import EVALUATION, Evaluation
+from stages.records.folders import of_all_tasks
+from stages.records.promotion import PROMOTION, ROLES
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A task's champion, or its challenger where there is none."""
+
+    task: str
+    chain: Chain
+    failed: tuple[str, ...]  # the gates that stopped it; none: it is the champion
+    promoted: bool
+    origin: Origin | None  # None: of a version that did not write it
+    evaluation: Evaluation
+    card: str  # Markdown
+
+
+class Promoted:
+    """Those of data/promote. Every call looks whether a folder has changed, and loads it then."""
+
+    def __init__(self, root: Path, order: list[str]) -> None:
+        """Returns once all networks are loaded. `order`: tasks, as a page shows them.
+
+        Raises `UserError` if there is no network.
+        """
+        self._root, self._order = root, order
+        self._networks: dict[str, Network] = {}
+        self._known: dict[str, object] = {}  # task: the state of its folder when it was loaded
+        self._lock = threading.Lock()
+        self._loader = ThreadPoolExecutor(1)
+        for loading in self._look():
+            loading.result()
+        if not self._networks:
+            raise UserError("no network in data/promote: run `dvc pull` or `dvc repro` first")
+
+    def networks(self) -> list[Network]:
+        """The present ones. A new one answers from the moment that it is loaded; until then, and
+        if it cannot be loaded, the old one does."""
+        self._look()
+        place = {task: number for number, task in enumerate(self._order)}
+        found = self._networks.copy()
+        return [found[task] for task in sorted(found, key=lambda t: (place.get(t, len(place)), t))]
+
+    def _look(self) -> list[Future[None]]:
+        """Load what has changed, one after the other."""
+        loading = []
+        with self._lock:
+            for folder in of_all_tasks("promote", self._root):
+                state = _state(folder)
+                if state and self._known.get(folder.name) != state:
+                    self._known[folder.name] = state
+                    loading.append(self._loader.submit(self._load, folder))
+        return loading
+
+    def _load(self, folder: Path) -> None:
+        try:
+            self._networks[folder.name] = load(folder)
+        except (UserError, OSError) as error:  # perhaps it is just being written
+            log.warning("%s: %s", folder.name, error)
+
+
+def load(folder: Path) -> Network:
+    """The network of data/promote/<task>, warm. Raises `UserError` or OSError."""
+    role = next((role for role in ROLES if (folder / role).is_dir()), ROLES[0])
+    chain = Chain(folder / role)
+    promoted = role == "champion"
+    gates = [] if promoted else PROMOTION.read(folder).gates
+    network = Network(
+        task=folder.name,
+        chain=chain,
+        failed=tuple(gate.gate for gate in gates if not gate.passed),
+        promoted=promoted,
+        origin=ORIGIN.read(folder / role) if ORIGIN.path(folder / role).is_file() else None,
+        evaluation=EVALUATION.read(folder / role),
+        card=(folder / role / CARD).read_text("utf-8"),
+    )
+    _warm_up(chain)
+    return network
+
+
+def _warm_up(chain: Chain) -> None:
+    """The first photo would wait for imports, and for networks that are made at first use."""
+    seen = Seen(np.full((320, 320, 3), 127, np.uint8))
+    chain.faces(seen)
+    eyes = np.array([[130.0, 140.0], [190.0, 140.0]])
+    view = chain.view(seen, Face((100, 90, 120, 140), 1, eyes, None))
+    for several in (1, 2):  # from the second shape on, it takes any number of pictures
+        chain.outputs(np.stack([view.picture] * several))
+
+
+def _state(folder: Path) -> object:
+    """What changes whenever a file of data/promote/<task> does."""
+    try:
+        files = [
+            *folder.iterdir(),
+            *(file for role in ROLES for file in folder.glob(f"{role}/**/*")),
+        ]
+        stats = [(str(file), file.stat()) for file in sorted(files)]
+    except OSError:  # it is just being replaced
+        return None
+    return [(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats]
