@@ -39,7 +39,6 @@ def main() -> None:
     parser.add_argument("name", choices=[*FINDINGS, "all"])
     parser.add_argument("task", nargs="?", help="a task of params.yaml")
     arguments = parser.parse_args()
-    logging.getLogger("stages.augment").setLevel(logging.WARNING)
     params = load()
     names = list(FINDINGS) if arguments.name == "all" else [arguments.name]
     tasks = list(params.tasks) if arguments.task is None else [arguments.task]
@@ -61,4 +60,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("stages.augment").setLevel(logging.WARNING)  # it reports on each variant
     enter(main)
