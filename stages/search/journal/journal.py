@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import keras
@@ -143,22 +144,20 @@ class Journal:
         return ended
 
     def _outlook(self) -> str:
-        """The best score so far, and the longest time that the search can still take."""
+        """The best score so far, and how long the trials that are left will take."""
         found = attempts.latest(attempts.read(self.scratch))
         ended = [each for each in found if each.status in ("COMPLETED", "FAILED")]
         best = next(iter(ranked(ended, self.objective)), None)
-        told = (
-            "none has ended yet"
-            if best is None or best.score is None
-            else f"best so far {best.score:.4f}"
-        )
-        seconds = [row.seconds for each in found for row in each.epochs if row.seconds]
-        done = sum(len(each.epochs) for each in found if each.status == "RUNNING")
-        left = (self.params.max_trials - len(ended)) * self.params.max_epochs - done
-        if not seconds or left <= 0:
+        if best is None or best.score is None:
+            return "none has ended yet"
+        told = f"best so far {best.score:.4f}"
+        # Features are computed once: later trials have theirs already.
+        each = fmean((trial.seconds or 0) - (trial.feature_seconds or 0) for trial in ended)
+        left = (self.params.max_trials - len(ended)) * each / self.params.workers
+        if not left:
             return told
-        minutes, rest = divmod(round(left * sum(seconds) / len(seconds)), 60)
-        return f"{told}; at most {f'{minutes} min ' if minutes else ''}{rest} s to go"
+        minutes, rest = divmod(round(left), 60)
+        return f"{told}; about {f'{minutes} min ' if minutes else ''}{rest} s to go"
 
 
 class _Watch(keras.callbacks.Callback):
