@@ -1,0 +1,53 @@
+// "That is wrong": the person names the right class, and may give the photo to the next training.
+
+import * as api from "./api.js";
+import { word } from "./words.js";
+
+export function correct(root, task, answer, photo) {
+  const button = root.querySelector(".wrong");
+  const form = root.querySelector(".correction");
+  const problem = form.querySelector(".problem");
+  const thanks = root.querySelector(".thanks");
+  const choices = form.querySelector(".choices");
+  form.reset();
+  thanks.hidden = true;
+  open(false);
+
+  const others = task.classes.filter((each) => each.label !== answer.label);
+  choices.replaceChildren(...others.map((each) => choice(task.task, each)));
+  button.onclick = () => open(form.hidden);
+  form.querySelector(".cancel").onclick = () => {
+    open(false);
+    button.focus();
+  };
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    problem.hidden = true;
+    try {
+      await api.wrong(photo.blob, task.task, new FormData(form).get("label"), photo.face);
+      open(false);
+      button.hidden = true;
+      thanks.textContent = word("wrong.thanks");
+      thanks.hidden = false;
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+    }
+  };
+
+  function open(opened) {
+    form.hidden = !opened;
+    button.ariaExpanded = String(opened);
+    problem.hidden = true;
+  }
+}
+
+function choice(task, { label, title }) {
+  const whole = document.createElement("label");
+  const radio = document.createElement("input");
+  Object.assign(radio, { type: "radio", name: "label", value: label, required: true });
+  const text = document.createElement("span");
+  text.textContent = title;
+  whole.append(radio, text);
+  return whole;
+}

@@ -1,0 +1,69 @@
+// Where on the face an answer rests: the photo goes dark, and light falls on what counts.
+
+import * as api from "./api.js";
+import { word } from "./words.js";
+
+/** Makes the card's button "Where it looks" ask about `photo`: {blob, picture, width, height, face}. */
+export function explain(root, task, photo) {
+  const button = root.querySelector(".where");
+  const figure = root.querySelector(".explanation");
+  const caption = figure.querySelector("figcaption");
+  let asked = null;
+  open(false);
+
+  function open(opened) {
+    figure.hidden = !opened;
+    button.ariaExpanded = String(opened);
+    button.querySelector("span").textContent = word(opened ? "where.hide" : "where.show");
+  }
+
+  button.onclick = async () => {
+    open(figure.hidden);
+    if (figure.hidden || asked) return;
+    caption.textContent = word("where.looking");
+    figure.classList.add("looking");
+    figure.querySelector("canvas").getContext("2d").reset();
+    try {
+      asked = api.explanation(photo.blob, task.task, photo.face);
+      const found = await asked;
+      draw(figure.querySelector("canvas"), photo, found);
+      const some = found.importance.flat().some((each) => each > 0);
+      caption.textContent = word(some ? "where.about" : "where.nothing");
+    } catch (error) {
+      asked = null;
+      caption.textContent = error.message;
+    }
+    figure.classList.remove("looking");
+  };
+}
+
+/** The square `box` of the photo, turned clockwise by `angle` degrees, with its light and shade. */
+function draw(canvas, photo, { rows, columns, box, angle, importance }) {
+  const pen = canvas.getContext("2d");
+  const { width, height } = canvas;
+  const scale = width / box.width;
+  pen.imageSmoothingQuality = "high";
+  pen.fillStyle = "#7f7f7f";
+  pen.fillRect(0, 0, width, height);
+  pen.save();
+  pen.translate(width / 2, height / 2);
+  pen.scale(scale, scale);
+  pen.rotate((-angle * Math.PI) / 180);
+  pen.translate(-box.x - box.width / 2, -box.y - box.height / 2);
+  pen.drawImage(photo.picture, 0, 0, photo.width, photo.height);
+  pen.restore();
+  pen.drawImage(shade(rows, columns, importance), 0, 0, width, height);
+}
+
+/** A small picture, darkest where covering changes nothing. Stretching it makes it smooth. */
+function shade(rows, columns, importance) {
+  const highest = Math.max(...importance.flat(), 0) || Infinity;
+  const pixels = new ImageData(columns, rows);
+  importance.flat().forEach((each, place) => {
+    const light = Math.sqrt(Math.max(each, 0) / highest);
+    pixels.data.set([24, 14, 8, 215 * (1 - light)], 4 * place);
+  });
+  const small = new OffscreenCanvas(columns, rows);
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  return small;
+}

@@ -1,0 +1,132 @@
+// The page: a photo goes in, the answers come out. Everything else is in the modules beside.
+
+import * as api from "./api.js";
+import * as camera from "./camera.js";
+import { card, write } from "./cards.js";
+import * as photos from "./photo.js";
+import * as share from "./share.js";
+import { language, number, speak, word } from "./words.js";
+
+const main = document.querySelector("main");
+const cards = document.getElementById("cards");
+const problem = document.getElementById("problem");
+const status = document.getElementById("status");
+const several = document.getElementById("several");
+
+let offer = null; // what /api/tasks says
+let photo = null; // the photo that is shown: {blob, picture}
+let found = null; // what /api/answers says about it
+let asking = null; // stops the question that is under way
+
+async function start() {
+  await speak(language());
+  markLanguage();
+  await loadTasks();
+  photos.listen(take);
+  camera.listen(take, () => complain(word("camera.blocked")));
+  document.getElementById("use-camera").hidden = !camera.possible();
+  share.listen(() => ({ offer, found, photo }));
+  for (const button of document.querySelectorAll("[data-lang]")) {
+    button.addEventListener("click", () => change(button.dataset.lang));
+  }
+}
+
+/** New cards without answers. A new champion may have come since the last time. */
+async function loadTasks() {
+  offer = await api.tasks();
+  document.getElementById("drawn").hidden = !offer.drawn;
+  cards.replaceChildren(...offer.tasks.map((task) => card(task, offer.inbox)));
+}
+
+async function change(lang) {
+  await speak(lang);
+  markLanguage();
+  history.replaceState(null, "", `?lang=${lang}`);
+  problem.hidden = true;
+  await loadTasks();
+  if (found) show();
+}
+
+function markLanguage() {
+  for (const button of document.querySelectorAll("[data-lang]")) {
+    button.ariaPressed = String(button.dataset.lang === language());
+  }
+}
+
+async function take(blob) {
+  problem.hidden = true;
+  try {
+    if (blob.size > offer.max_bytes) throw new Error(tooLarge(blob.size));
+    photo = { blob, picture: await photos.decode(blob) };
+  } catch (error) {
+    complain(error.message);
+    return;
+  }
+  found = null;
+  several.hidden = true;
+  photos.show(blob);
+  main.dataset.state = "looking";
+  main.scrollIntoView({ block: "start" });
+  try {
+    await loadTasks();
+    await ask();
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function tooLarge(bytes) {
+  const megabytes = (count) => number(count / 2 ** 20, 1);
+  return word("photo.too_large", {
+    size: megabytes(bytes),
+    limit: megabytes(offer.max_bytes),
+  });
+}
+
+/** Asks about the face with this number, or about the one that the server chooses. */
+async function ask(face) {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  status.textContent = word("status.looking");
+  main.dataset.state = "looking";
+  for (const each of cards.children) each.classList.add("looking");
+  try {
+    found = await api.answers(photo.blob, face, signal);
+    show();
+  } catch (error) {
+    if (signal.aborted) return;
+    main.dataset.state = "failed";
+    complain(error.message);
+  }
+  for (const each of cards.children) each.classList.remove("looking");
+}
+
+function show() {
+  photos.mark(found, ask);
+  const count = found.faces.length;
+  several.hidden = count < 2;
+  several.textContent = word("faces.several", { count });
+  main.dataset.state = count ? "answers" : "failed";
+  if (!count) {
+    complain(word("faces.none"));
+    return;
+  }
+  const title = document.getElementById("answers-title");
+  title.dataset.word = "answers.title";
+  title.textContent = word("answers.title");
+  const about = { ...photo, width: found.width, height: found.height, face: found.face };
+  for (const answer of found.answers) {
+    const task = offer.tasks.find((each) => each.task === answer.task);
+    write(cards.querySelector(`[data-task="${CSS.escape(task.task)}"]`), task, answer, about);
+  }
+  status.textContent = word("status.ready");
+}
+
+function complain(words) {
+  status.textContent = "";
+  problem.textContent = words;
+  problem.hidden = false;
+}
+
+start().catch((error) => complain(error.message));
