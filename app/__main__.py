@@ -12,13 +12,22 @@ from app.chain import Answer, Chain
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.images import MAX_BYTES
+from stages.records.chain import ORIGIN
 from stages.records.folders import of_all_tasks
 from stages.records.predictions import UNSURE
-from stages.records.promotion import PROMOTION
+from stages.records.promotion import answering, failed_gates
+
+DRAWN = (
+    "Trained on drawn faces only: what {tasks} say{s} about a real face means nothing yet.\n"
+    'README.md ("Real faces") says how to train on photos.'
+)
 
 
 def main(photos: list[Path]) -> None:
-    chains = load_chains(of_all_tasks("promote"))
+    folders = of_all_tasks("promote")
+    chains = load_chains(folders)
+    if drawn := drawn_only(folders):
+        print(DRAWN.format(tasks=", ".join(drawn), s="s" if len(drawn) == 1 else ""))
     for photo in photos:
         print(f"{photo}")
         data = _read(photo)
@@ -37,13 +46,23 @@ def load_chains(promoted: list[Path]) -> list[tuple[Chain, str]]:
     return [_chain(folder) for folder in promoted]
 
 
+def drawn_only(promoted: list[Path]) -> list[str]:
+    """The tasks whose networks know drawn faces only."""
+    chains = [folder / answering(folder) for folder in promoted]
+    return [
+        chain.parent.name
+        for chain in chains
+        if ORIGIN.path(chain).is_file() and ORIGIN.read(chain).drawn
+    ]
+
+
 def _chain(folder: Path) -> tuple[Chain, str]:
-    if (folder / "champion").is_dir():
-        return Chain(folder / "champion"), ""
-    gates = PROMOTION.read(folder).gates
-    failed = ", ".join(gate.gate for gate in gates if not gate.passed)
-    doubt = f"warning: not promoted, its network did not pass: {failed}"
-    return Chain(folder / "challenger"), doubt
+    role = answering(folder)
+    doubt = ""
+    if role == "challenger":
+        failed = ", ".join(failed_gates(folder))
+        doubt = f"warning: not promoted, its network did not pass: {failed}"
+    return Chain(folder / role), doubt
 
 
 def _read(photo: Path) -> bytes:

@@ -49,14 +49,14 @@ def write_hostile(folder: Path, count: int, seed: int = 0) -> set[str]:
     secret = folder.parent / "secret.jpg"
     for label in LABELS:
         (folder / label).mkdir(parents=True)
-    secret.write_bytes(_encoded(_noise(rng), "JPEG"))
-    good = [_encoded(_noise(rng), "JPEG") for _ in range(FEWEST * len(LABELS))]
+    secret.write_bytes(encoded(_noise(rng), "JPEG"))
+    good = [encoded(_noise(rng), "JPEG") for _ in range(FEWEST * len(LABELS))]
     names = set()
     for number, data in enumerate(good):
         name = f"{LABELS[number % len(LABELS)]}/good{number}.jpg"
         (folder / name).write_bytes(data)
         names.add(name)
-    bases, odd = _bases(rng), _odd(rng)
+    good_ones, others = bases(rng), odd(rng)
     for number in range(count - len(good)):
         label = LABELS[number % len(LABELS)]
         name = f"{label}/{_odd_name(number, rng)}"
@@ -64,9 +64,9 @@ def write_hostile(folder: Path, count: int, seed: int = 0) -> set[str]:
         if kind == 9:
             _link_or_pipe(folder / name, number, secret)
         elif kind == 8:
-            (folder / name).write_bytes(odd[number // 10 % len(odd)])
+            (folder / name).write_bytes(others[number // 10 % len(others)])
         else:
-            (folder / name).write_bytes(_broken(bases[number % len(bases)], kind, rng))
+            (folder / name).write_bytes(broken(good_ones[number % len(good_ones)], kind, rng))
         names.add(name)
     return names
 
@@ -124,14 +124,14 @@ def _noise(rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(small, (64, 48), interpolation=cv2.INTER_CUBIC)
 
 
-def _encoded(image: np.ndarray | Image.Image, form: str, **options: object) -> bytes:
+def encoded(image: np.ndarray | Image.Image, form: str, **options: object) -> bytes:
     file = io.BytesIO()
     image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
     image.save(file, form, **options)
     return file.getvalue()
 
 
-def _bases(rng: np.random.Generator) -> list[bytes]:
+def bases(rng: np.random.Generator) -> list[bytes]:
     """Good files of every kind, which are then damaged."""
     image = Image.fromarray(_noise(rng))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -140,22 +140,22 @@ def _bases(rng: np.random.Generator) -> list[bytes]:
     both = {"exif": exif, "icc_profile": profile}
     palette, frames = image.quantize(32), {"save_all": True, "append_images": [image.rotate(90)]}
     return [
-        _encoded(image, "JPEG", **both),
-        _encoded(image, "JPEG", progressive=True),
-        _encoded(image.convert("CMYK"), "JPEG"),
-        _encoded(image.convert("L"), "JPEG"),
-        _encoded(image, "PNG", **both),
-        _encoded(image.convert("LA"), "PNG"),
-        _encoded(palette, "PNG", transparency=3),
-        _encoded(image, "PNG", **frames),
-        _encoded(image, "WEBP", **both),
-        _encoded(image.convert("RGBA"), "WEBP", lossless=True),
-        _encoded(image, "WEBP", **frames),
+        encoded(image, "JPEG", **both),
+        encoded(image, "JPEG", progressive=True),
+        encoded(image.convert("CMYK"), "JPEG"),
+        encoded(image.convert("L"), "JPEG"),
+        encoded(image, "PNG", **both),
+        encoded(image.convert("LA"), "PNG"),
+        encoded(palette, "PNG", transparency=3),
+        encoded(image, "PNG", **frames),
+        encoded(image, "WEBP", **both),
+        encoded(image.convert("RGBA"), "WEBP", lossless=True),
+        encoded(image, "WEBP", **frames),
         cv2.imencode(".png", rng.integers(0, 65536, (48, 64), dtype=np.uint16))[1].tobytes(),
     ]
 
 
-def _broken(data: bytes, kind: int, rng: np.random.Generator) -> bytes:
+def broken(data: bytes, kind: int, rng: np.random.Generator) -> bytes:
     broken = bytearray(data)
     if kind < 2:  # cut short
         del broken[rng.integers(0, len(data)) :]
@@ -173,16 +173,16 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _png(width: int, height: int, *chunks: bytes, data: bytes = b"\0" * 99) -> bytes:
+def png(width: int, height: int, *chunks: bytes, data: bytes = b"\0" * 99) -> bytes:
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     body = b"".join(chunks) + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + head + body
 
 
-def _odd(rng: np.random.Generator) -> list[bytes]:
+def odd(rng: np.random.Generator) -> list[bytes]:
     """Files that are not what their name or header says, and files that unpack to gigabytes."""
     image = _noise(rng)
-    jpeg, progressive = _encoded(image, "JPEG"), _encoded(image, "JPEG", progressive=True)
+    jpeg, progressive = encoded(image, "JPEG"), encoded(image, "JPEG", progressive=True)
     at = jpeg.index(b"\xff\xc0") + 5
     large_jpeg = jpeg[:at] + struct.pack(">HH", 50_000, 50_000) + jpeg[at + 4 :]
     vp8x = b"VP8X" + struct.pack("<IB3x", 10, 0) + (16382).to_bytes(3, "little") * 2
@@ -202,22 +202,22 @@ def _odd(rng: np.random.Generator) -> list[bytes]:
         bytes(rng.integers(0, 256, 5000, dtype=np.uint8)),
         archive.getvalue(),
         jpeg + archive.getvalue(),  # a picture and an archive at once
-        _encoded(image, "GIF"),
-        _encoded(image, "TIFF"),
-        _encoded(image, "BMP"),
-        _png(50_000, 50_000),
-        _png(2**31 - 1, 2**31 - 1),
-        _png(0, 0),
-        _png(9_900, 9_900),  # within the limit, and nothing behind it
+        encoded(image, "GIF"),
+        encoded(image, "TIFF"),
+        encoded(image, "BMP"),
+        png(50_000, 50_000),
+        png(2**31 - 1, 2**31 - 1),
+        png(0, 0),
+        png(9_900, 9_900),  # within the limit, and nothing behind it
         large_jpeg,
         b"RIFF" + struct.pack("<I", len(webp)) + webp,
-        _png(64, 48, _chunk(b"iCCP", b"x\0\0" + zeros)),
-        _png(64, 48, _chunk(b"zTXt", b"x\0\0" + zeros)),
-        _png(64, 48, _chunk(b"iTXt", b"x\0\1\0\0\0" + zeros)),
-        _png(64, 48, *[_chunk(b"tEXt", b"k\0" + b"v" * 900)] * 500),
-        _png(64, 48, data=bytes(60_000_000)),
+        png(64, 48, _chunk(b"iCCP", b"x\0\0" + zeros)),
+        png(64, 48, _chunk(b"zTXt", b"x\0\0" + zeros)),
+        png(64, 48, _chunk(b"iTXt", b"x\0\1\0\0\0" + zeros)),
+        png(64, 48, *[_chunk(b"tEXt", b"k\0" + b"v" * 900)] * 500),
+        png(64, 48, data=bytes(60_000_000)),
         progressive[:-2] + scan * 5000 + progressive[-2:],
-        _encoded(Image.fromarray(image), "WEBP", save_all=True, append_images=[black] * 300),
+        encoded(Image.fromarray(image), "WEBP", save_all=True, append_images=[black] * 300),
     ]
 
 

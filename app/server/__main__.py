@@ -23,20 +23,14 @@ def main() -> None:
     log.info("Loading the networks ...")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it counts the networks as retracings
     from app.server.promoted import Promoted
-    from app.server.site import site
+    from app.server.site import UVICORN, site
 
     promoted = Promoted(Path(), list(names))
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         log.warning("app.host %s: other machines can use this page, without a password", app.host)
     import uvicorn
 
-    config = uvicorn.Config(
-        site(promoted, app, names),
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=END,
-    )
+    config = uvicorn.Config(site(promoted, app, names), **UVICORN, timeout_graceful_shutdown=END)
     log.info("The page is at http://%s:%s (Ctrl-C ends it)", app.host, app.port)
     uvicorn.Server(config).run(sockets=[listener])
 

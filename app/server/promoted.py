@@ -14,7 +14,7 @@ from stages.extract.face import Face
 from stages.records.chain import CARD, ORIGIN, Origin
 from stages.records.evaluation import EVALUATION, Evaluation
 from stages.records.folders import of_all_tasks
-from stages.records.promotion import PROMOTION, ROLES
+from stages.records.promotion import answering, failed_gates
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ class Network:
 
     task: str
     chain: Chain
-    failed: tuple[str, ...]  # the gates that stopped it; none: it is the champion
     promoted: bool
+    failed: list[str]  # the gates that stopped it
     origin: Origin | None  # None: of a version that did not write it
     evaluation: Evaluation
     card: str  # Markdown
@@ -78,18 +78,17 @@ class Promoted:
 
 def load(folder: Path) -> Network:
     """The network of data/promote/<task>, warm. Raises `UserError` or OSError."""
-    role = next((role for role in ROLES if (folder / role).is_dir()), ROLES[0])
-    chain = Chain(folder / role)
-    promoted = role == "champion"
-    gates = [] if promoted else PROMOTION.read(folder).gates
+    role = answering(folder)
+    own, promoted = folder / role, role == "champion"
+    chain = Chain(own)
     network = Network(
         task=folder.name,
         chain=chain,
-        failed=tuple(gate.gate for gate in gates if not gate.passed),
         promoted=promoted,
-        origin=ORIGIN.read(folder / role) if ORIGIN.path(folder / role).is_file() else None,
-        evaluation=EVALUATION.read(folder / role),
-        card=(folder / role / CARD).read_text("utf-8"),
+        failed=[] if promoted else failed_gates(folder),
+        origin=ORIGIN.read(own) if ORIGIN.path(own).is_file() else None,
+        evaluation=EVALUATION.read(own),
+        card=(own / CARD).read_text("utf-8"),
     )
     _warm_up(chain)
     return network
@@ -108,11 +107,7 @@ def _warm_up(chain: Chain) -> None:
 def _state(folder: Path) -> object:
     """What changes whenever a file of data/promote/<task> does."""
     try:
-        files = [
-            *folder.iterdir(),
-            *(file for role in ROLES for file in folder.glob(f"{role}/**/*")),
-        ]
-        stats = [(str(file), file.stat()) for file in sorted(files)]
+        stats = [(str(file), file.stat()) for file in sorted(folder.rglob("*"))]
     except OSError:  # it is just being replaced
         return None
     return [(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats]

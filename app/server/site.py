@@ -32,6 +32,7 @@ from stages.records.params import App
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "page"
+UVICORN = {"access_log": False, "log_level": "warning", "server_header": False}
 QUEUE = 8  # times `app.concurrency`: so many photos are answered or wait; the next one is refused
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "

@@ -7,6 +7,7 @@ is read from its header, before it is decoded.
 import asyncio
 import io
 import time
+import warnings
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from app.server.words import Refused
 from stages.common.images import MIN_SIDE, BadImage, decode, extension
 from stages.records.params import App
 
+# Sizes are checked here; Pillow would write a line about each photo that is too large.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MB = 2**20
 PATIENCE = 5  # seconds that a body may pause, beyond those that it takes at the lowest speed
 SLOWEST = 100_000  # bytes a second

@@ -30,7 +30,7 @@ def task(network: Network, titles: Titles | None, language: Language) -> wire.Ta
             for label, title in network.chain.titles.items()
         ],
         promoted=network.promoted,
-        failed=list(network.failed),
+        failed=network.failed,
         exam=exam and _exam(exam, PEOPLE[network.origin.exam] if network.origin else "unknown"),
         years=exam and _years(exam),
         drawn=network.origin is not None and network.origin.drawn,

@@ -15,7 +15,7 @@ from stages.records.faces import GEOMETRY
 from stages.records.folders import Folders
 from stages.records.look import Look
 from stages.records.params import Task
-from stages.records.promotion import SEEN
+from stages.records.promotion import SEEN, answering
 from stages.records.trials import VAL_OUTPUTS
 from stages.records.weights import WEIGHTS, Weights
 
@@ -87,6 +87,5 @@ def keep_others(before: Path, out: Path, champion: Path | None) -> None:
 
 def show_card(at: Folders) -> None:
     """reports/<task>/model_card.md: the champion's, or the challenger's where there is none."""
-    role = "champion" if (at.promote / "champion").is_dir() else "challenger"
     with new_file(at.reports / CARD) as part:
-        shutil.copy(at.promote / role / CARD, part)
+        shutil.copy(at.promote / answering(at.promote) / CARD, part)

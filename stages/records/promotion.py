@@ -127,3 +127,13 @@ def read_judged(folder: Path) -> dict[str, list[Candidate]]:
     """Of `data/promote/<task>`: the digest of each test part, and what it has judged. Empty for a
     task without promotions, or of a version that did not count."""
     return JUDGED.read(folder) if JUDGED.path(folder).is_file() else {}
+
+
+def answering(folder: Path) -> Role:
+    """Who answers in `data/promote/<task>`: the champion, or the challenger where there is none."""
+    return "champion" if (folder / "champion").is_dir() else "challenger"
+
+
+def failed_gates(folder: Path) -> list[str]:
+    """What stopped the candidate of `data/promote/<task>`."""
+    return [gate.gate for gate in PROMOTION.read(folder).gates if not gate.passed]

@@ -47,6 +47,7 @@ def test_every_task_answers_and_nothing_is_written(copy):
         first.count(f"not promoted, its network did not pass: {promotion['gates'][0]['gate']}") == 1
     )
     assert "no answer: not a jpg, png or webp picture" in second
+    assert f"drawn faces only: what other, {TASK} say about a real face means nothing" in first
     assert files(copy) == before
 
 
