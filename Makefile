@@ -34,9 +34,8 @@ docs: .venv/ready ## docs/parameters.md, its schema and the table of files, from
 	@$(RUN) python -m stages.params.describe
 	@$(RUN) python -m stages.records.catalogue
 
-ui: .venv/ready ## MLflow on http://127.0.0.1:5000
-	@$(RUN) mlflow ui --host 127.0.0.1 --port 5000 \
-		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}"
+ui: .venv/ready ## MLflow on http://127.0.0.1:5000, with a link to each task's runs
+	@$(RUN) python -m stages.tracking.ui
 
 lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	@$(RUN) python -m pip install -q uv
