@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.records.trials import Member
 from stages.search.trial.answers import Answers
-from stages.search.trial.features import halves, key
+from stages.search.trial.features import halves
 
 SLOWER = 3  # times the best network's computation that an ensemble may take
 ROUNDS = 20  # candidates in the mean, with repetition: weights are multiples of a twentieth
@@ -75,10 +75,10 @@ def combined(networks: Mapping[int, keras.Model], members: Sequence[Member]) -> 
     learners: dict[int, tuple[str, keras.Model]] = {}
     for trial, network in networks.items():
         parts = halves(network)
-        name = key(parts[0]) if parts else ""
+        name = parts.key if parts else ""
         if parts and name not in trunks:
-            trunks[name] = _named(parts[0], f"trunk_{len(trunks) + 1}")
-        learners[trial] = name, _named(parts[1] if parts else network, f"trial_{trial + 1}")
+            trunks[name] = _named(parts.trunk, f"trunk_{len(trunks) + 1}")
+        learners[trial] = name, _named(parts.head if parts else network, f"trial_{trial + 1}")
     weighed = []
     for member in members:
         name, learner = learners[member.trial]

@@ -64,7 +64,7 @@ def test_the_cost_of_a_network_is_its_multiplications():
 def test_the_combined_network_gives_the_weighted_mean_and_shares_its_trunk(tmp_path):
     one, two = network(), network()
     two.layers[-1].set_weights([w + 1 for w in two.layers[-1].get_weights()])
-    assert halves(one)[0].to_json() == halves(two)[0].to_json()
+    assert halves(one).trunk.to_json() == halves(two).trunk.to_json()
     some = pictures(6)
     members = [Member(0, False, 0.5), Member(1, False, 0.25), Member(1, True, 0.25)]
     expected = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.common.files import new_file
 from stages.networks.cost import cost
-from stages.search.trial.features import halves, key
+from stages.search.trial.features import Halves
 
 
 class Answers(NamedTuple):
@@ -21,12 +21,12 @@ class Answers(NamedTuple):
     cost: float  # without the trunk
 
     @classmethod
-    def of(cls, network: keras.Model, plain: np.ndarray, mirrored: np.ndarray) -> "Answers":
-        parts = halves(network)
+    def of(
+        cls, network: keras.Model, parts: Halves | None, plain: np.ndarray, mirrored: np.ndarray
+    ) -> "Answers":
         if parts is None:
             return cls(plain, mirrored, "", 0, cost(network))
-        trunk, head = parts
-        return cls(plain, mirrored, key(trunk), cost(trunk), cost(head))
+        return cls(plain, mirrored, parts.key, cost(parts.trunk), cost(parts.head))
 
 
 class AnswersFile:

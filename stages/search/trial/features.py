@@ -12,6 +12,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -28,18 +30,32 @@ FLOAT = np.dtype(np.float32)
 Watch = Callable[[range], Iterable[int]]
 
 
-def halves(network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
-    """The trunk (pictures to features) and the head (features to answers) of `network`.
+@dataclass(frozen=True)
+class Halves:
+    """The two parts of a network. They share its layers."""
 
-    They share its layers. None where the network has no frozen first part.
-    """
+    trunk: keras.Model  # pictures to features
+    head: keras.Model  # features to answers
+
+    @cached_property
+    def key(self) -> str:
+        """What decides features besides the picture: layers, weights, Keras and its backend."""
+        found = hashlib.sha256(self.trunk.to_json().encode())
+        found.update(f"{keras.__version__} {keras.backend.backend()}".encode())
+        for weights in self.trunk.get_weights():
+            found.update(weights.tobytes())
+        return found.hexdigest()[:16]
+
+
+def halves(network: keras.Model) -> Halves | None:
+    """None where `network` has no frozen first part."""
     if FEATURES not in (layer.name for layer in network.layers):
         return None
     features = network.get_layer(FEATURES).output
-    trunk = keras.Model(network.inputs, features, name="trunk")  # the name counts in its `key`
+    trunk = keras.Model(network.inputs, features, name="trunk")  # the name counts in the key
     if trunk.trainable_weights:
         raise ValueError(f"the layer {FEATURES!r} comes after layers that train")
-    return trunk, keras.Model(features, network.outputs[0], name="head")
+    return Halves(trunk, keras.Model(features, network.outputs[0], name="head"))
 
 
 class Mirrored:
@@ -78,11 +94,12 @@ class Features:
     """
 
     def __init__(
-        self, trunk: keras.Model, pictures: Pictures, scratch: Path, watch: Watch = iter
+        self, halves: Halves, pictures: Pictures, scratch: Path, watch: Watch = iter
     ) -> None:
         """Computes what `scratch` lacks, in batches that `watch` follows."""
+        trunk = halves.trunk
         self.shape = (len(pictures), int(trunk.output_shape[-1]))
-        folder = scratch / key(trunk)
+        folder = scratch / halves.key
         folder.mkdir(parents=True, exist_ok=True)
         hashes = _hashes(pictures)
         with _locked(folder / "lock"):
@@ -112,15 +129,6 @@ class Features:
             # Not through a memory map: its pages would count as this process's memory.
             features[:] = np.frombuffer(os.pread(self._file.fileno(), size, place * size), FLOAT)
         return found
-
-
-def key(trunk: keras.Model) -> str:
-    """What decides features besides the picture: layers, weights, Keras and its backend."""
-    found = hashlib.sha256(trunk.to_json().encode())
-    found.update(f"{keras.__version__} {keras.backend.backend()}".encode())
-    for weights in trunk.get_weights():
-        found.update(weights.tobytes())
-    return found.hexdigest()[:16]
 
 
 def _hashes(pictures: Pictures) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.networks.batches import Batches
 from stages.records.shards import Pictures, Shards
-from stages.search.trial.features import Features, Mirrored, Rows, halves, key
+from stages.search.trial.features import Features, Halves, Mirrored, Rows, halves
 from stages.search.trial.plan import Plan
 from stages.search.trial.target import Target
 from stages.search.trial.watch import Journal
@@ -86,6 +86,7 @@ class Lesson:
 class Exam(NamedTuple):
     """What a network, or its head, sees of val."""
 
+    parts: Halves | None  # of a network with a frozen first part
     learner: keras.Model
     plain: Pictures
     mirrored: Pictures  # turned left to right
@@ -109,10 +110,9 @@ class Lessons:
             normalise(network, plan.train, seed)
             train, val = Part(plan.train, y), Part(plan.val, y_val)
             return self._lesson(network, network, train, val, max(1, size >> halvings))
-        trunk, head = parts
-        train = Part(self._of(trunk, "train"), y[self._rows])
-        val = Part(self._of(trunk, "val"), y_val)
-        return self._lesson(network, head, train, val, max(1, size * HEAD_BATCH >> halvings))
+        train = Part(self._of(parts, "train"), y[self._rows])
+        val = Part(self._of(parts, "val"), y_val)
+        return self._lesson(network, parts.head, train, val, max(1, size * HEAD_BATCH >> halvings))
 
     def joined(self, network: keras.Model, seed: int, batch_size: int) -> Lesson:
         """A final fit of `network`, on train and val together."""
@@ -123,9 +123,9 @@ class Lessons:
             normalise(network, plan.train, seed)
             joined, learner = Joined(plan.train, plan.val, copies(plan.train)), network
         else:
-            trunk, learner = parts
+            learner = parts.head
             y = y[self._rows]
-            known = self._of(trunk, "train"), self._of(trunk, "val")
+            known = self._of(parts, "train"), self._of(parts, "val")
             joined = Joined(*known, min(plan.params.feature_copies, copies(plan.train)))
         part = Part(joined, np.concatenate([y, y_val])[joined.rows])
         return self._lesson(network, learner, part, None, batch_size)
@@ -133,9 +133,8 @@ class Lessons:
     def exam(self, network: keras.Model) -> Exam:
         val, parts = self.plan.val, self._halves(network)
         if parts is None:
-            return Exam(network, val, Mirrored(val))
-        trunk, head = parts
-        return Exam(head, self._of(trunk, "val"), self._of(trunk, "mirrored"))
+            return Exam(None, network, val, Mirrored(val))
+        return Exam(parts, parts.head, self._of(parts, "val"), self._of(parts, "mirrored"))
 
     def _lesson(
         self,
@@ -159,11 +158,11 @@ class Lessons:
             patience=params.patience * rounds,
         )
 
-    def _halves(self, network: keras.Model) -> tuple[keras.Model, keras.Model] | None:
+    def _halves(self, network: keras.Model) -> Halves | None:
         """See `features.halves`; the trunk is ready for pictures."""
         parts = halves(network)
         if parts:
-            normalise(parts[0], self.plan.train, self.plan.params.seed)
+            normalise(parts.trunk, self.plan.train, self.plan.params.seed)
         return parts
 
     @cached_property
@@ -172,13 +171,13 @@ class Lessons:
         copy = self.plan.train.index()["copy"].to_numpy()
         return np.flatnonzero(copy < self.plan.params.feature_copies)
 
-    def _of(self, trunk: keras.Model, part: Literal["train", "val", "mirrored"]) -> Features:
-        name = key(trunk), part
+    def _of(self, parts: Halves, part: Literal["train", "val", "mirrored"]) -> Features:
+        name = parts.key, part
         if name not in self._features:
             train, val = self.plan.train, self.plan.val
             views = {"train": Rows(train, self._rows), "val": val, "mirrored": Mirrored(val)}
             scratch, watch = self.plan.scratch, self.journal.features
-            self._features[name] = Features(trunk, views[part], scratch, watch)
+            self._features[name] = Features(parts, views[part], scratch, watch)
         return self._features[name]
 
 

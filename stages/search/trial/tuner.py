@@ -136,7 +136,7 @@ class FromShards(AutoTuner):
         exam = self.lessons.exam(network)
         exam.learner.load_weights(best)
         plain, mirrored = (outputs(exam.learner, view).raw for view in (exam.plain, exam.mirrored))
-        answers = Answers.of(network, plain, mirrored)
+        answers = Answers.of(network, exam.parts, plain, mirrored)
         ANSWERS.write(Path(self.get_trial_dir(trial.trial_id)), answers)
 
     # ---- For the result -----------------------------------------------------------------------
