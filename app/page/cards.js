@@ -7,8 +7,8 @@ import { fill, known, number, percent, word } from "./words.js";
 const template = document.getElementById("card");
 const SVG = "http://www.w3.org/2000/svg";
 
-/** The card of `task`, as in /api/tasks, with no answer yet. */
-export function card(task, inbox) {
+/** The card of a task of `offer`, /api/tasks, with no answer yet. */
+export function card(task, offer) {
   const root = template.content.cloneNode(true).firstElementChild;
   const find = (selector) => root.querySelector(selector);
   fill(root);
@@ -18,10 +18,10 @@ export function card(task, inbox) {
   root.setAttribute("aria-labelledby", `task-${task.task}`);
   find(".failed").hidden = task.promoted;
   find(".classes").replaceChildren(...task.classes.map((each) => item(each.title)));
-  worth(find, task);
+  worth(find, task, offer);
   find(".model-card").href = task.card;
   find(".model-card").ariaLabel = word("card.of", { title: task.title });
-  find(".wrong").dataset.possible = inbox;
+  find(".wrong").dataset.possible = offer.inbox;
   return root;
 }
 
@@ -31,7 +31,7 @@ function item(text, name = "li") {
   return one;
 }
 
-function worth(find, task) {
+function worth(find, task, offer) {
   const { exam, years } = task;
   find(".dots").replaceChildren(...(exam ? dots(exam) : []));
   find(".dots").toggleAttribute("hidden", !exam);
@@ -41,11 +41,11 @@ function worth(find, task) {
   if (exam) {
     more.push(word("worth.chance", { chance: Math.round(100 / task.classes.length) }));
     more.push(word("worth.photos", { photos: number(exam.photos) }));
-    if (task.drawn) more.push(word("worth.drawn"));
+    if (task.drawn && !offer.drawn) more.push(word("worth.drawn")); // else the banner says it
   }
   find(".small").textContent = more.join(" ");
-  const failed = { count: task.failed.length, gates: task.failed.join(", ") };
-  find(".not-promoted").textContent = task.promoted ? "" : word("promoted.why", failed);
+  const why = word("promoted.why", { gates: task.failed.join(", ") });
+  find(".not-promoted").textContent = task.promoted ? "" : why;
   const own = `honest.${task.task}`;
   find(".honest").textContent = word(known(own) ? own : "honest.other");
 }
@@ -63,8 +63,9 @@ function dots({ right, low, high }) {
   });
 }
 
-/** Writes `answer`, as in /api/answers, into its card; `photo` is what it is about. */
-export function write(root, task, answer, photo) {
+/** Writes `answer`, as in /api/answers, into its card; `photo` is what it is about, `warnings` are
+ * those of this answer alone. */
+export function write(root, task, answer, warnings, photo) {
   const find = (selector) => root.querySelector(selector);
   const titles = new Map(task.classes.map((each) => [each.label, each.title]));
   const named = answer.label != null;
@@ -76,11 +77,15 @@ export function write(root, task, answer, photo) {
   find(".title").replaceChildren(...headline(answer, titles.get(answer.label)));
   find(".years").textContent = years(answer);
   find(".bars").replaceChildren(...bars(answer, titles));
-  find(".warnings").replaceChildren(...answer.warnings.map((code) => item(word(`warning.${code}`))));
+  warn(find(".warnings"), warnings);
   find(".where").hidden = !named;
   find(".wrong").hidden = !named || find(".wrong").dataset.possible !== "true";
   explain(root, task, photo);
   correct(root, task, answer, photo);
+}
+
+export function warn(list, codes) {
+  list.replaceChildren(...codes.map((code) => item(word(`warning.${code}`))));
 }
 
 function headline(answer, title) {

@@ -29,6 +29,7 @@ export function correct(root, task, answer, photo) {
       button.hidden = true;
       thanks.textContent = word("wrong.thanks");
       thanks.hidden = false;
+      thanks.focus();
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import * as camera from "./camera.js";
-import { card, write } from "./cards.js";
+import { card, warn, write } from "./cards.js";
 import * as photos from "./photo.js";
 import * as share from "./share.js";
 import { language, number, speak, word } from "./words.js";
@@ -12,6 +12,7 @@ const cards = document.getElementById("cards");
 const problem = document.getElementById("problem");
 const status = document.getElementById("status");
 const several = document.getElementById("several");
+const warnings = document.getElementById("warnings");
 
 let offer = null; // what /api/tasks says
 let photo = null; // the photo that is shown: {blob, picture}
@@ -31,17 +32,22 @@ async function start() {
   }
 }
 
-/** New cards without answers. A new champion may have come since the last time. */
 async function loadTasks() {
   offer = await api.tasks();
+  lay();
+}
+
+/** New cards, without answers. */
+function lay() {
   document.getElementById("drawn").hidden = !offer.drawn;
-  cards.replaceChildren(...offer.tasks.map((task) => card(task, offer.inbox)));
+  cards.replaceChildren(...offer.tasks.map((task) => card(task, offer)));
 }
 
 async function change(lang) {
   await speak(lang);
   markLanguage();
   history.replaceState(null, "", `?lang=${lang}`);
+  document.querySelector(".brand").href = `/?lang=${lang}`;
   problem.hidden = true;
   await loadTasks();
   if (found) show();
@@ -64,15 +70,13 @@ async function take(blob) {
   }
   found = null;
   several.hidden = true;
+  warn(warnings, []);
+  headline("answers.before");
   photos.show(blob);
   main.dataset.state = "looking";
-  main.scrollIntoView({ block: "start" });
-  try {
-    await loadTasks();
-    await ask();
-  } catch (error) {
-    complain(error.message);
-  }
+  document.querySelector(".stage").scrollIntoView({ block: "nearest" });
+  lay();
+  await ask();
 }
 
 function tooLarge(bytes) {
@@ -92,7 +96,10 @@ async function ask(face) {
   main.dataset.state = "looking";
   for (const each of cards.children) each.classList.add("looking");
   try {
-    found = await api.answers(photo.blob, face, signal);
+    const answers = await api.answers(photo.blob, face, signal);
+    await loadTasks(); // after the answers: they may be those of a new champion
+    if (signal.aborted) return;
+    found = answers;
     show();
   } catch (error) {
     if (signal.aborted) return;
@@ -112,15 +119,24 @@ function show() {
     complain(word("faces.none"));
     return;
   }
-  const title = document.getElementById("answers-title");
-  title.dataset.word = "answers.title";
-  title.textContent = word("answers.title");
+  headline("answers.title");
   const about = { ...photo, width: found.width, height: found.height, face: found.face };
+  const shared = found.answers[0].warnings.filter((code) =>
+    found.answers.every((answer) => answer.warnings.includes(code)),
+  );
+  warn(warnings, shared.filter((code) => code !== "several")); // the faces are marked
   for (const answer of found.answers) {
     const task = offer.tasks.find((each) => each.task === answer.task);
-    write(cards.querySelector(`[data-task="${CSS.escape(task.task)}"]`), task, answer, about);
+    const own = answer.warnings.filter((code) => !shared.includes(code));
+    write(cards.querySelector(`[data-task="${CSS.escape(task.task)}"]`), task, answer, own, about);
   }
   status.textContent = word("status.ready");
+}
+
+function headline(key) {
+  const title = document.getElementById("answers-title");
+  title.dataset.word = key;
+  title.textContent = word(key);
 }
 
 function complain(words) {

@@ -3,12 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +13,9 @@ import yaml
 
 from stages.collect.synthetic import draw, plan
 from tests.app.conftest import promoted  # noqa: F401
-from tests.promote.mini import REPO, TASK
+from tests.app.serving import serve
+from tests.params_yaml import read_params
+from tests.promote.mini import TASK
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LANGUAGES = ("en", "ko", "ja")
@@ -30,6 +26,10 @@ TITLES = {
         "warm": {"en": "Warm", "ko": "웜톤", "ja": "イエベ"},
     },
 }
+
+
+def browser_path() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def _missing(what: str) -> None:
@@ -55,42 +55,17 @@ def project(promoted, tmp_path_factory) -> Path:  # noqa: F811
     promotion["decision"] = "challenger"
     promotion["gates"][0]["passed"] = False
     (house / "promotion.json").write_text(json.dumps(promotion))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    params = yaml.safe_load((promoted / "params.yaml").read_text())
-    params["app"] = {"port": port, "max_megabytes": 1, "inbox": "inbox"}
+    params = read_params(promoted)
     params["tasks"][TASK] |= TITLES
-    (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True))
+    (root / "params.yaml").write_text(yaml.safe_dump(params, allow_unicode=True), "utf-8")
     return root
 
 
 @pytest.fixture(scope="session")
 def address(project) -> Iterator[str]:
-    """Where `python -m app.server` serves the project."""
-    port = yaml.safe_load((project / "params.yaml").read_text())["app"]["port"]
-    found, log = f"http://127.0.0.1:{port}", project / "log"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "app.server"],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(REPO)},
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(log.read_text()[-4000:])
-            try:
-                urllib.request.urlopen(f"{found}/healthz", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield found
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+    """Where the project is served."""
+    with serve(project, max_megabytes=1, inbox=project / "inbox") as served:
+        yield served.url
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +77,11 @@ def portraits() -> list[np.ndarray]:
 
 @pytest.fixture(scope="session")
 def photos(portraits, tmp_path_factory) -> Path:
-    """A folder with one.jpg, two.jpg (two faces), none.jpg (no face) and broken.jpg."""
+    """A folder with one.jpg, two.jpg (two faces), grey.jpg, none.jpg (no face) and broken.jpg."""
     folder = tmp_path_factory.mktemp("photos")
     cv2.imwrite(str(folder / "one.jpg"), portraits[0])
     cv2.imwrite(str(folder / "two.jpg"), np.hstack(portraits))
+    cv2.imwrite(str(folder / "grey.jpg"), cv2.cvtColor(portraits[0], cv2.COLOR_BGR2GRAY))
     cv2.imwrite(str(folder / "none.jpg"), np.full((300, 400, 3), (120, 160, 200), np.uint8))
     (folder / "broken.jpg").write_bytes(b"no picture")
     return folder
@@ -114,7 +90,7 @@ def photos(portraits, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def browser(portraits, tmp_path_factory) -> Iterator:
     """Chromium; its camera sees the first portrait."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = browser_path()
     if path is None:
         _missing(f"no browser on the PATH: none of {', '.join(BROWSERS)}")
     try:

@@ -27,7 +27,8 @@ def answered(page, state: str = "answers"):
 
 
 def choose(page, photo: Path, state: str = "answers"):
-    page.set_input_files("#file", photo)
+    with page.expect_response(re.compile("/api/tasks")):  # the last thing that the page asks for
+        page.set_input_files("#file", photo)
     return answered(page, state)
 
 
@@ -147,11 +148,18 @@ def test_of_two_faces_the_tapped_one_is_answered(open_page, photos):
     other = pressed.index("false")
     with page.expect_response(re.compile(rf"/api/answers\?.*face={other}")) as response:
         faces.nth(other).click()
-    answered(page)
+    page.locator(".looking").first.wait_for(state="detached")
     assert faces.nth(other).get_attribute("aria-pressed") == "true"
     assert faces.nth(1 - other).get_attribute("aria-pressed") == "false"
     found = next(a for a in response.value.json()["answers"] if a["task"] == TASK)
     assert card(page).locator(".bars .best span").inner_text().lower() == found["label"]
+
+
+def test_what_is_odd_about_a_photo_is_said(open_page, photos):
+    page = choose(open_page(), photos / "grey.jpg")
+    assert "hardly any colours" in page.locator("#warnings").inner_text()
+    choose(page, photos / "one.jpg")
+    page.locator("#warnings", has_text="colours").wait_for(state="detached")
 
 
 def test_no_face(open_page, photos):
@@ -383,7 +391,11 @@ def test_a_new_champion_answers_without_a_restart(open_page, photos, project):
     (new / "calibration.json").write_text(json.dumps(calibration))
     origin = json.loads((new / "origin.json").read_text())
     (new / "origin.json").write_text(json.dumps(origin | {"sources": {"folder": 10}}))
+    chain = json.loads((new / "chain.json").read_text())
+    (new / "chain.json").write_text(json.dumps(chain | {"unsure_below": 1}))
     shutil.rmtree(champion)
     new.rename(champion)
     until(page, lambda: shown(choose(page, photos / "one.jpg")) != before)
-    page.locator("#drawn").wait_for(state="hidden")  # and it has seen real faces
+    page.locator("#drawn").wait_for(state="hidden")  # it has seen real faces,
+    assert card(page).locator(".doubt").inner_text() == "Not sure"  # and doubts more
+    assert card(page).locator(".title").inner_text().startswith("Perhaps ")

@@ -50,6 +50,7 @@ def test_the_typeface_has_every_letter_of_the_page(language):
     letters = set().union(*(font.getBestCmap() for font in fonts))
     titles = yaml.safe_load((REPO / "params.yaml").read_text("utf-8"))["tasks"].values()
     text = json.dumps([*WORDS[language].values(), *map(_titles, titles)], ensure_ascii=False)
+    text += (APP / "page/index.html").read_text("utf-8")
     missing = {letter for letter in text if letter.isprintable() and ord(letter) not in letters}
     assert missing == set(), "app/page/fonts/README.md says how to add letters"
 
