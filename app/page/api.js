@@ -33,5 +33,5 @@ export const answers = (photo, face, signal) =>
 export const explanation = (photo, task, face) =>
   call("/api/explanation", form({ photo }), { task, face });
 
-export const wrong = (photo, task, label, face) =>
-  call("/api/wrong", form({ photo, task, label, consent: "yes" }), { face });
+export const wrong = (photo, task, right, face) =>
+  call("/api/wrong", form({ photo, task, ...right }), { face });

@@ -13,8 +13,12 @@ export function correct(root, task, answer, photo) {
   thanks.hidden = true;
   open(false);
 
-  const others = task.classes.filter((each) => each.label !== answer.label);
-  choices.replaceChildren(...others.map((each) => choice(task.task, each)));
+  // Who tells the years learns from years: the group may be right, and the years wrong.
+  const years = answer.value != null;
+  form.elements.value.required = years;
+  form.elements.value.parentElement.hidden = !years;
+  const others = task.classes.filter((each) => years || each.label !== answer.label);
+  choices.replaceChildren(...others.map((each) => choice(each)));
   button.onclick = () => open(form.hidden);
   form.querySelector(".cancel").onclick = () => {
     open(false);
@@ -24,7 +28,8 @@ export function correct(root, task, answer, photo) {
     event.preventDefault();
     problem.hidden = true;
     try {
-      await api.wrong(photo.blob, task.task, new FormData(form).get("label"), photo.face);
+      const right = Object.fromEntries(new FormData(form)); // label, value, consent
+      await api.wrong(photo.blob, task.task, right, photo.face);
       open(false);
       button.hidden = true;
       thanks.textContent = word("wrong.thanks");
@@ -43,7 +48,7 @@ export function correct(root, task, answer, photo) {
   }
 }
 
-function choice(task, { label, title }) {
+function choice({ label, title }) {
   const whole = document.createElement("label");
   const radio = document.createElement("input");
   Object.assign(radio, { type: "radio", name: "label", value: label, required: true });

@@ -295,6 +295,43 @@ def test_a_photo_goes_to_the_inbox_only_with_consent(open_page, photos, project)
     shutil.rmtree(inbox)
 
 
+def test_a_network_of_years_asks_for_the_years(open_page, photos):
+    page = open_page()
+    # As if the network told years; what would be kept is looked at.
+    page.evaluate("""() => {
+        const ask = window.fetch;
+        window.fetch = async (path, options) => {
+            if (path.startsWith("/api/wrong")) {
+                const {photo, ...fields} = Object.fromEntries(options.body);
+                window.kept = {...fields, photo: photo.size};
+                return Response.json({}, {status: 201});
+            }
+            const answer = await ask(path, options);
+            if (!path.startsWith("/api/answers")) return answer;
+            const found = await answer.json();
+            for (const each of found.answers) {
+                Object.assign(each, {value: 30.2, value_low: 22, value_high: 38.6});
+            }
+            return Response.json(found);
+        };
+    }""")
+    choose(page, photos / "one.jpg")
+    years = card(page).locator(".years").inner_text()
+    assert years == "about 30 years old (22 to 39 for 8 of 10 people)"
+    card(page).locator(".wrong").click()
+    form = card(page).locator("form")
+    assert form.locator("input[type=radio]").count() == 2  # the group may be right
+    form.locator("input[type=radio]").first.check()
+    form.locator("[name=consent]").check()
+    form.locator(".button.first").click()
+    assert form.is_visible()  # the years are missing
+    form.locator("[name=value]").fill("34")
+    form.locator(".button.first").click()
+    card(page).locator(".thanks").wait_for()
+    kept = {"task": TASK, "label": "cool", "value": "34", "consent": "yes"}
+    assert page.evaluate("window.kept") == kept | {"photo": (photos / "one.jpg").stat().st_size}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_phone_does_not_scroll_sideways(open_page, photos, language):
     page = open_page(language, has_touch=True)
