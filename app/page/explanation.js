@@ -3,10 +3,12 @@
 import * as api from "./api.js";
 import { word } from "./words.js";
 
-/** Makes the card's button "Where it looks" ask about `photo`: {blob, picture, width, height, face}. */
+/** Makes the card's button "Where it looks" ask about `photo`:
+ * {blob, picture, width, height, face, box}. */
 export function explain(root, task, photo) {
   const button = root.querySelector(".where");
   const figure = root.querySelector(".explanation");
+  const canvas = figure.querySelector("canvas");
   const caption = figure.querySelector("figcaption");
   let asked = null;
   open(false);
@@ -22,11 +24,11 @@ export function explain(root, task, photo) {
     if (figure.hidden || asked) return;
     caption.textContent = word("where.looking");
     figure.classList.add("looking");
-    figure.querySelector("canvas").getContext("2d").reset();
+    draw(canvas, photo, { ...around(photo.box), rows: 1, columns: 1, importance: [[0]] });
     try {
       asked = api.explanation(photo.blob, task.task, photo.face);
       const found = await asked;
-      draw(figure.querySelector("canvas"), photo, found);
+      draw(canvas, photo, found);
       const some = found.importance.flat().some((each) => each > 0);
       caption.textContent = word(some ? "where.about" : "where.nothing");
     } catch (error) {
@@ -35,6 +37,13 @@ export function explain(root, task, photo) {
     }
     figure.classList.remove("looking");
   };
+}
+
+/** About what the network sees of a face, until its answer tells. */
+function around({ x, y, width, height }) {
+  const side = 2 * width;
+  const box = { x: x + width / 2 - width, y: y + height / 2 - width, width: side, height: side };
+  return { box, angle: 0 };
 }
 
 /** The square `box` of the photo, turned clockwise by `angle` degrees, with its light and shade. */

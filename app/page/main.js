@@ -120,7 +120,8 @@ function show() {
     return;
   }
   headline("answers.title");
-  const about = { ...photo, width: found.width, height: found.height, face: found.face };
+  const { width, height, face } = found;
+  const about = { ...photo, width, height, face, box: found.faces[face] };
   const shared = found.answers[0].warnings.filter((code) =>
     found.answers.every((answer) => answer.warnings.includes(code)),
   );
