@@ -26,7 +26,7 @@ from stages.extract.crop import Geometry, crop
 from stages.extract.face import choose
 from stages.extract.haar import Haar
 from stages.extract.yunet import YuNet
-from stages.matte.matte import cut_out, load_session
+from stages.matte.matte import Session, cut_out, load_session
 from stages.records.faces import GEOMETRY
 from stages.records.params import Onnx
 from stages.records.weights import WEIGHTS, Weights
@@ -139,7 +139,7 @@ def main() -> None:
         )
 
 
-def prepare(name: str, onnx: Onnx | None, local: Path, folder: Path) -> object:
+def prepare(name: str, onnx: Onnx | None, local: Path, folder: Path) -> Session | None:
     """The session, as the stages `weights` and `matte` make it; never from the network."""
     places = Places(local, folder / "none", download=False)
     found = Weights(

@@ -48,6 +48,10 @@ class Reply(NamedTuple):
     seconds: float
 
 
+class Memory:
+    peak = 0.0  # MB that the process held, at most
+
+
 class Server:
     """`python -m app.server` on a free port."""
 
@@ -55,10 +59,10 @@ class Server:
         self.port = port
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "app.server"], cwd=project, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "app.server"], cwd=project, stderr=(project / "log").open("w")
         )
+        self._log = project / "log"
         self._watched = psutil.Process(self._process.pid)
-        self.peak = 0.0
 
     def wait(self) -> float:
         """Seconds until it is ready."""
@@ -68,7 +72,7 @@ class Server:
                 return time.perf_counter() - self.began
             except OSError:
                 time.sleep(0.05)
-        sys.exit("the server did not start; try `make app`")
+        sys.exit(f"the server did not start:\n{self._log.read_text()}")
 
     def get(self, path: str) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -106,13 +110,21 @@ class Server:
         except (OSError, http.client.HTTPException) as error:
             return Reply(0, str(error), time.perf_counter() - began)
 
-    def memory(self) -> float:
-        """MB that the process holds now."""
-        return self._watched.memory_info().rss / 1e6
+    @contextmanager
+    def watched(self) -> Iterator["Memory"]:
+        found, stop = Memory(), threading.Event()
 
-    def watch(self, stop: threading.Event) -> None:
-        while not stop.wait(0.02):
-            self.peak = max(self.peak, self.memory())
+        def watch() -> None:
+            while not stop.wait(0.02):
+                found.peak = max(found.peak, self._watched.memory_info().rss / 1e6)
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield found
+        finally:
+            stop.set()
+            watching.join()
 
     def end(self) -> None:
         self._process.terminate()
@@ -135,7 +147,7 @@ def server(**settings: int) -> Iterator[Server]:
         content = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
         content["app"] |= {"port": port, "inbox": None, **settings}
         project = Path(folder)
-        (project / "params.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+        (project / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
         shutil.copytree(ROOT / "data/promote", project / "data/promote")
         for code in ("app", "stages"):
             (project / code).symlink_to(ROOT / code)
@@ -164,10 +176,8 @@ def photos(megapixels: int, count: int) -> list[bytes]:
 def hostile(count: int) -> Iterator[bytes]:
     """Bad files of all kinds; some are good photos that only look odd."""
     rng = np.random.default_rng(0)
-    good = [
-        encoded(draw(spec).image, "PNG")
-        for spec in plan(["a"], signal="age", people=1, photos=1, wild=0, size=320, seed=3)
-    ]
+    [spec] = plan(["a"], signal="age", people=1, photos=1, wild=0, size=320, seed=3)
+    good = encoded(draw(spec).image, "PNG")
     special = [
         encoded(Image.new("RGB", (10_000, 10_000)), "JPEG"),
         encoded(Image.new("1", (12_000, 12_000)), "PNG"),
@@ -228,15 +238,13 @@ def speed(page: Server, small: list[bytes], large: list[bytes]) -> None:
 
 def load(page: Server, several: list[bytes], count: int) -> None:
     """`count` photos, `AT_A_TIME`."""
-    stop = threading.Event()
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        replies = list(pool.map(page.ask, repeated(several, WARM)))
-        before = page.memory()
-        threading.Thread(target=page.watch, args=(stop,), daemon=True).start()
+        with page.watched() as first:
+            list(pool.map(page.ask, repeated(several, WARM)))
         began = time.perf_counter()
-        replies = list(pool.map(page.ask, repeated(several, count - WARM)))
+        with page.watched() as later:
+            replies = list(pool.map(page.ask, repeated(several, count - WARM)))
         seconds = time.perf_counter() - began
-    stop.set()
     statuses = Counter(reply.status for reply in replies)
     failed = len(replies) - statuses[200] - statuses[429]
     times = sorted(reply.seconds for reply in replies if reply.status == 200)
@@ -245,16 +253,14 @@ def load(page: Server, several: list[bytes], count: int) -> None:
     row(f"{name}: failed, asked to come again", f"{failed}, {statuses[429]}", "0, any")
     row(f"{name}: median, p95", f"{statistics.median(times):.2f}, {p95:.2f} s", "")
     row(f"{name}: photos a second", f"{len(times) / seconds:.1f}", "")
-    row(f"{name}: memory after {WARM}", f"{before:.0f} MB", "")
-    row(f"{name}: more at the end", f"{page.memory() - before:+.0f} MB", "100 MB")
-    row(f"{name}: more at the peak", f"{page.peak - before:+.0f} MB", "100 MB")
+    row(f"{name}: memory of the first {WARM}, at most", f"{first.peak:.0f} MB", "")
+    row(f"{name}: more of the others", f"{later.peak - first.peak:+.0f} MB", "100 MB")
 
 
 def siege(page: Server, count: int, good: bytes) -> None:
-    stop = threading.Event()
-    threading.Thread(target=page.watch, args=(stop,), daemon=True).start()
-    replies = [page.endless(bytes(2**16), 0), page.endless(b"\xff", 0.5), page.endless(b"", 1)]
-    replies += [page.ask(photo) for photo in hostile(count - len(replies))]
+    with page.watched() as during:
+        bodies = [page.endless(bytes(2**16), 0), page.endless(b"\xff", 0.5), page.endless(b"", 1)]
+        replies = bodies + [page.ask(photo) for photo in hostile(count - len(bodies))]
     statuses = Counter(reply.status for reply in replies)
     said = sum(reply.status == 200 or bool(reply.reason) for reply in replies)
     slowest = max(reply.seconds for reply in replies)
@@ -263,9 +269,8 @@ def siege(page: Server, count: int, good: bytes) -> None:
     row(f"{name}: slowest", f"{slowest:.1f} s", f"{END} s")
     row(f"{name}: statuses", ", ".join(f"{n} x {s}" for s, n in sorted(statuses.items())), "no 5xx")
     after = page.ask(good)
-    stop.set()
     row("... the next good photo", f"{after.status} in {after.seconds:.2f} s", "200")
-    row("... memory, at most", f"{page.peak:.0f} MB", "1500 MB")
+    row("... memory, at most", f"{during.peak:.0f} MB", "1500 MB")
 
 
 def repeated(several: list[bytes], count: int) -> Iterator[bytes]:

@@ -100,8 +100,7 @@ def _warm_up(chain: Chain) -> None:
     chain.faces(seen)
     eyes = np.array([[130.0, 140.0], [190.0, 140.0]])
     view = chain.view(seen, Face((100, 90, 120, 140), 1, eyes, None))
-    for several in (1, 2):  # from the second shape on, it takes any number of pictures
-        chain.outputs(np.stack([view.picture] * several))
+    chain.outputs(view.picture[None])
 
 
 def _state(folder: Path) -> object:

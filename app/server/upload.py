@@ -6,6 +6,7 @@ is read from its header, before it is decoded.
 
 import asyncio
 import io
+import threading
 import time
 import warnings
 from collections.abc import AsyncGenerator
@@ -23,6 +24,7 @@ from stages.records.params import App
 
 # Sizes are checked here; Pillow would write a line about each photo that is too large.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+DECODING = threading.Lock()  # a photo of 40 megapixels takes half a GB while it is decoded
 MB = 2**20
 PATIENCE = 5  # seconds that a body may pause, beyond those that it takes at the lowest speed
 SLOWEST = 100_000  # bytes a second
@@ -104,7 +106,8 @@ def decoded(photo: bytes, app: App) -> np.ndarray:
         raise Refused(415, "error.not_a_picture") from error
     _refuse_size(photo, app.max_megapixels)
     try:
-        return decode(photo)
+        with DECODING:
+            return decode(photo)
     except BadImage as error:
         raise Refused(422, "error.damaged") from error
 

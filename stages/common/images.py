@@ -39,6 +39,8 @@ def extension(data: bytes) -> str:
 def decode(data: bytes) -> np.ndarray:
     """A jpg, png or webp file's bytes -> (H, W, 3) `uint8` sRGB, upright (EXIF orientation).
 
+    The array is read-only.
+
     CMYK, 16-bit, grey and palette pictures are converted. Transparent pictures are laid on white.
     An embedded colour profile is converted to sRGB. Like browsers, this ignores a profile that is
     broken or of another colour model than the picture. Of an animation, the first frame is taken.
@@ -55,7 +57,7 @@ def decode(data: bytes) -> np.ndarray:
             if min(width, height) < MIN_SIDE:
                 raise BadImage(f"{width} x {height} pixels; a side must have at least {MIN_SIDE}")
             image.load()
-            return np.array(_to_srgb(_upright(image)))
+            return np.asarray(_to_srgb(_upright(image)))  # PIL's own copy is the only one
     except BadImage:
         raise
     except Image.DecompressionBombError:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stages.extract.face import Face
-from stages.extract.shrink import shrink
+from stages.extract.shrink import is_strip, shrink
 
 SIDES = 640, 1600  # pixels; the second size is tried where the first shows no face
 
@@ -22,15 +22,25 @@ class YuNet:
         self._network = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
 
     def detect(self, image: np.ndarray) -> list[Face]:
+        if is_strip(image):
+            return []
         for side in SIDES:
             small, scale = shrink(image, side)
             self._network.setInputSize(small.shape[1::-1])
             found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-            if found is not None:
-                return [_face(row, scale) for row in found.astype(float)]
+            rows = () if found is None else found.astype(float)
+            if faces := [_face(row, scale) for row in rows if _is_in(row, small.shape)]:
+                return faces
             if scale == 1:
                 break
         return []
+
+
+def _is_in(row: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """In pictures of about 32 pixels' height the network sees faces at infinity."""
+    x, y, width, height = row[:4]
+    seen = width > 0 and height > 0 and -width < x < shape[1] and -height < y < shape[0]
+    return seen and bool(np.isfinite(row).all())
 
 
 def _face(row: np.ndarray, scale: float) -> Face:

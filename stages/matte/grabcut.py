@@ -1,4 +1,4 @@
-"""A rembg session of our own: GrabCut for faces that are always in the same place of the picture.
+"""A session of our own: GrabCut for faces that are always in the same place of the picture.
 
 It needs no weights, so it works where nothing can be downloaded. It starts from a map of where
 people are in such a crop. For each pixel, two things say how likely it shows the person: histograms
@@ -11,7 +11,6 @@ edge.
 import cv2
 import numpy as np
 from PIL import Image
-from rembg.sessions.base import BaseSession
 
 SIDE = 96  # pixels that are worked on: the time goes with their number
 ROUNDS = 4  # of refining the histograms; more change nothing
@@ -24,20 +23,17 @@ WEIGHTS = np.array([0.11, -0.174, 0.241, 0.805, -0.226, 0.25, 0.179, 0.232, -0.2
 CONSTANT = 0.257
 
 
-class GrabCut(BaseSession):
-    """What `rembg.remove(..., session=GrabCut(...))` cuts out with."""
+class GrabCut:
+    """A `stages.matte.matte.Session`."""
+
+    model_name = "grabcut"
 
     def __init__(self, size: int, eyes: np.ndarray) -> None:
         """`size`: side of the crops in pixels; `eyes`: (2, 2) x, y of both eyes in them."""
-        self.model_name = self.name()
         self._prior = prior(np.asarray(eyes) / size)
 
-    def predict(self, img: Image.Image, *args: object, **kwargs: object) -> list[Image.Image]:
+    def predict(self, img: Image.Image) -> list[Image.Image]:
         return [Image.fromarray(cut(np.asarray(img.convert("RGB")), self._prior))]
-
-    @classmethod
-    def name(cls, *args: object, **kwargs: object) -> str:
-        return "grabcut"
 
 
 def prior(eyes: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from PIL import Image
 
 from stages.common.closure import closure
 from stages.common.images import read_png, write_png
@@ -18,13 +19,22 @@ from stages.records.record import Record
 from stages.records.weights import WEIGHTS
 
 if TYPE_CHECKING:
-    from rembg.sessions.base import BaseSession
-
     from stages.records.flags import CutoutFlag
     from stages.records.params import CutoutQuality, Matte, Onnx
 
 NOTHING_LEFT = 0.05  # share of the crop; a face alone is several times that
 PACKAGES = ("rembg", "onnxruntime", "opencv-python-headless", "numpy", "pillow")
+
+
+class Session(Protocol):
+    """What finds the person: one of rembg's sessions, or one that works without rembg, which takes
+    a second and 160 MB to import."""
+
+    model_name: str
+
+    def predict(self, img: Image.Image) -> list[Image.Image]:
+        """The person in an RGB picture: one grey picture of the same size, 255 on the person."""
+        ...
 
 
 class CutBy(Record):
@@ -34,13 +44,11 @@ class CutBy(Record):
     coverage: float  # see `coverage`
 
 
-def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "BaseSession | None":
+def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "Session | None":
     """The session that `weights` (data/weights/<task>) has; None for `none`.
 
     `faces`: a folder with geometry.json. `onnx`: how to run the session `onnx`.
     """
-    # rembg imports a library that else compiles code, for half a second, that we never call
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     segmenter = WEIGHTS.read(weights).segmenter
     if segmenter.name == "none":
         return None
@@ -53,6 +61,8 @@ def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "BaseSessio
         from stages.matte.selfie import Selfie
 
         return Selfie(segmenter.path(weights))
+    # rembg imports a library that else compiles code, for half a second, that we never call
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     os.environ["U2NET_HOME"] = str(weights.resolve())  # where rembg then finds <name>.onnx
     import onnxruntime
     import rembg
@@ -66,14 +76,12 @@ def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "BaseSessio
     return rembg.new_session(segmenter.name, sess_opts=options, providers=["CPUExecutionProvider"])
 
 
-def cut_out(image: np.ndarray, session: "BaseSession | None") -> np.ndarray:
+def cut_out(image: np.ndarray, session: "Session | None") -> np.ndarray:
     """(H, W, 3) `uint8` RGB -> (H, W, 4) RGBA: the same colours; alpha is 255 on the person."""
     if session is None:
         alpha = np.full(image.shape[:2], 255, np.uint8)
     else:
-        import rembg
-
-        alpha = rembg.remove(image, session=session, only_mask=True)
+        alpha = np.asarray(session.predict(Image.fromarray(image))[0])
     return np.dstack([image, alpha])
 
 

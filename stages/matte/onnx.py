@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OnnxSession(BaseSession):
-    """What `rembg.remove(..., session=OnnxSession(...))` cuts out with."""
+    """A `stages.matte.matte.Session`, built on rembg's own."""
 
     def __init__(self, file: Path, params: "Onnx", options: onnxruntime.SessionOptions) -> None:
         """Raises `UserError` if the network cannot take pictures of `params.size`."""

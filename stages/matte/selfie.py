@@ -1,4 +1,4 @@
-"""MediaPipe's selfie segmenter as a rembg session: a network of 0.1 million parameters.
+"""MediaPipe's selfie segmenter: a network of 0.1 million parameters.
 
 https://ai.google.dev/edge/mediapipe/solutions/vision/image_segmenter. OpenCV runs its file, so that
 MediaPipe itself is not needed.
@@ -9,20 +9,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from rembg.sessions.base import BaseSession
 
 SIDE = 256  # pixels of its square input, RGB from 0 to 1
 
 
-class Selfie(BaseSession):
-    """What `rembg.remove(..., session=Selfie(...))` cuts out with."""
+class Selfie:
+    """A `stages.matte.matte.Session`."""
+
+    model_name = "selfie"
 
     def __init__(self, file: Path) -> None:
         """`file`: selfie_segmentation.tflite."""
-        self.model_name = self.name()
         self._network = cv2.dnn.readNetFromTFLite(str(file))
 
-    def predict(self, img: Image.Image, *args: object, **kwargs: object) -> list[Image.Image]:
+    def predict(self, img: Image.Image) -> list[Image.Image]:
         image = np.asarray(img.convert("RGB"))
         method = cv2.INTER_AREA if min(image.shape[:2]) > SIDE else cv2.INTER_LINEAR
         small = cv2.resize(image, (SIDE, SIDE), interpolation=method)
@@ -30,7 +30,3 @@ class Selfie(BaseSession):
         person = self._network.forward()[0, 0].clip(0, 1)  # the probability of a person
         alpha = cv2.resize(person, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return [Image.fromarray((alpha * 255).round().astype(np.uint8))]
-
-    @classmethod
-    def name(cls, *args: object, **kwargs: object) -> str:
-        return "selfie"

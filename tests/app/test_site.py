@@ -267,6 +267,12 @@ def test_bad_photos_are_refused_with_a_reason(page, photo):
     assert page.ask(photo).status == 200
 
 
+@pytest.mark.parametrize("shape", [(16, 16_000), (16_000, 16), (16, 16)])
+def test_odd_shapes_show_no_face(page, shape):
+    found = page.ask(png(np.zeros((*shape, 3), np.uint8)))
+    assert (found.status, found.json["faces"]) == (200, [])
+
+
 def test_a_large_photo_is_not_decoded(page, monkeypatch):
     monkeypatch.setattr(upload, "decode", lambda data: pytest.fail("decoded"))
     assert page.ask(header(6_400, 6_400)).status == 422

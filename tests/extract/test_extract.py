@@ -145,3 +145,8 @@ def test_haar_finds_and_levels_a_tilted_head(portraits, degrees):
     x, y, w, h = face.box
     assert x < expected.mean(axis=0)[0] < x + w
     assert y < expected.mean(axis=0)[1] < y + h
+
+
+@pytest.mark.parametrize("shape", [(16, 16_000), (9_000, 17), (32, 640), (16, 16)])
+def test_a_strip_shows_no_face(shape):
+    assert Haar(CASCADE).detect(np.full((*shape, 3), 90, np.uint8)) == []
