@@ -270,8 +270,7 @@ class Augment(Section):
     """The pictures that networks are trained on.
 
     `rotation` to `flip` are those of Keras' `ImageDataGenerator`. The original team's 40, 0.2, 0.2
-    and 0.2 scatter faces whose eyes have been levelled. [The defaults validate
-    better](numbers.md#augmentation).
+    and 0.2 scatter faces whose eyes have been levelled.
     """
 
     copies: Positive = Field(
