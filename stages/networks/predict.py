@@ -12,7 +12,7 @@ from stages.records.trials import Kind, Outputs
 if TYPE_CHECKING:
     import keras
 
-BATCH = 256
+BATCH = 16  # a face network holds 20 MB for each picture that it answers at once
 
 
 def outputs(model: "keras.Model", pictures: Pictures, kind: Kind = "classification") -> Outputs:

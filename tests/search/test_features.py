@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from math import ceil
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from stages.records.faces import EyePlaces
 from stages.records.shards import InMemory
 from stages.search.search import search
 from stages.search.trial import features as room
-from stages.search.trial.features import FEATURES, Features, halves
+from stages.search.trial.features import BATCH, FEATURES, Features, halves
 from tests.networks.test_sface import write
 from tests.search.conftest import plan, without_times
 
@@ -70,14 +71,14 @@ def test_each_picture_is_computed_once_in_any_row_part_or_head(tmp_path):
     parts = halves(network())
     expected = parts.trunk.predict_on_batch(some)
     kept = Features(parts, InMemory(some), tmp_path, count)
-    assert count.batches == 3 and kept.shape == (150, 5)
+    assert count.batches == ceil(150 / BATCH) and kept.shape == (150, 5)
     rows = np.array([149, 0, 7, 7])
     np.testing.assert_allclose(kept.read(rows), expected[rows], rtol=1e-5)
 
     others = np.concatenate([some[::-1], pictures(3, seed=1), some[:2]])  # three new ones
     again = halves(network(units=9))  # another head
     more = Features(again, InMemory(others), tmp_path, count)
-    assert count.batches == 4
+    assert count.batches == ceil(150 / BATCH) + 1
     expected = again.trunk.predict_on_batch(others)
     np.testing.assert_allclose(more.read(np.arange(155)), expected, rtol=1e-5)
 

@@ -22,7 +22,7 @@ import numpy as np
 from stages.records.shards import Pictures
 
 FEATURES = "features"  # the name of the trunk's last layer
-BATCH = 64  # pictures that a trunk answers at a time
+BATCH = 16  # pictures that a trunk answers at a time
 HASH_BATCH = 256  # pictures that are read and hashed at a time
 FLOAT = np.dtype(np.float32)
 
