@@ -15,6 +15,7 @@ MIN_SIDE = 16  # pixels: less shows no face
 # Of a progressive JPEG. Encoders make about 10; each costs up to 40 ms, and a hostile file can have
 # one every 140 bytes.
 MAX_SCANS = 100
+STRIP = 256  # rows
 MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]")  # of a JPEG segment with a length
 SCAN, END = 0xDA, 0xD9
 
@@ -39,8 +40,6 @@ def extension(data: bytes) -> str:
 def decode(data: bytes) -> np.ndarray:
     """A jpg, png or webp file's bytes -> (H, W, 3) `uint8` sRGB, upright (EXIF orientation).
 
-    The array is read-only.
-
     CMYK, 16-bit, grey and palette pictures are converted. Transparent pictures are laid on white.
     An embedded colour profile is converted to sRGB. Like browsers, this ignores a profile that is
     broken or of another colour model than the picture. Of an animation, the first frame is taken.
@@ -57,7 +56,9 @@ def decode(data: bytes) -> np.ndarray:
             if min(width, height) < MIN_SIDE:
                 raise BadImage(f"{width} x {height} pixels; a side must have at least {MIN_SIDE}")
             image.load()
-            return np.asarray(_to_srgb(_upright(image)))  # PIL's own copy is the only one
+            upright = _upright(image)
+        del image  # 160 MB of a large photo that was turned
+        return _pixels(upright)
     except BadImage:
         raise
     except Image.DecompressionBombError:
@@ -87,6 +88,15 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Strip by strip: a large picture with a profile or transparency takes half a GB else."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        pixels[top:bottom] = _to_srgb(image.crop((0, top, image.width, bottom)))
+    return pixels
+
+
 def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
@@ -109,7 +119,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _in(image: Image.Image, mode: str) -> Image.Image:
-    """Not PIL's own: it copies the picture (up to 400 MB) even if there is nothing to convert."""
+    """Not PIL's own: it copies the picture even if there is nothing to convert."""
     return image if image.mode == mode else image.convert(mode)
 
 
