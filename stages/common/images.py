@@ -93,7 +93,8 @@ def _pixels(image: Image.Image) -> np.ndarray:
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, STRIP):
         bottom = min(top + STRIP, image.height)
-        pixels[top:bottom] = _to_srgb(image.crop((0, top, image.width, bottom)))
+        strip = image.crop((0, top, image.width, bottom))
+        pixels[top:bottom] = np.asarray(_to_srgb(strip))
     return pixels
 
 
