@@ -15,8 +15,6 @@ from stages.extract.face import Face
 from stages.records.params import Language
 from stages.records.predictions import UNSURE
 
-BATCH = 8  # covered pictures that the network sees at a time; all at once would take 1 GB
-
 
 def answers(
     networks: Sequence[Network], image: np.ndarray, wanted: int | None, language: Language
@@ -77,9 +75,7 @@ def explanation(network: Network, image: np.ndarray, wanted: int | None) -> wire
     size = len(picture)
     cover = cv2.GaussianBlur(picture, (0, 0), size / 6).reshape(picture.shape)
     found = one_map(
-        lambda pictures: np.concatenate(
-            [chain.outputs(pictures[at : at + BATCH]).raw for at in range(0, len(pictures), BATCH)]
-        ),
+        lambda pictures: chain.outputs(pictures).raw,
         picture,
         cover,
         patches((size, size)),
