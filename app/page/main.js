@@ -114,7 +114,8 @@ function show() {
   const count = found.faces.length;
   several.hidden = count < 2;
   several.textContent = word("faces.several", { count });
-  main.dataset.state = count ? "answers" : "failed";
+  const answered = found.answers.some((answer) => answer.label != null);
+  main.dataset.state = answered ? "answers" : "failed";
   if (!count) {
     complain(word("faces.none"));
     return;

@@ -288,13 +288,14 @@ def endless(
         connection.putheader(*line.split(b": "))
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
+    connection.auto_open = 0  # once it is closed, no more is sent: not on a new connection either
 
     def send() -> None:
         try:
             while True:
                 connection.send(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                 time.sleep(pause)
-        except OSError:
+        except (OSError, http.client.NotConnected):
             return
 
     threading.Thread(target=send, daemon=True).start()
