@@ -16,7 +16,7 @@ from app.chain import Chain
 from tests.page.conftest import LANGUAGES
 from tests.promote.mini import TASK
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]
+pytestmark = pytest.mark.slow
 
 PAPER = (0xE5, 0xF1, 0xF8)  # BGR
 
