@@ -18,6 +18,7 @@ class Progress:
         """`steps` in each of at most `epochs`. Without `bar`, or a terminal, it logs lines."""
         self.title, self.epochs = title, epochs
         self.logged = 0.0  # when it last wrote a line
+        self.steps = 0  # of the running epoch
         self.bar = tqdm(
             desc=title,
             total=epochs * steps,
@@ -27,10 +28,13 @@ class Progress:
             disable=not bar or not sys.stderr.isatty(),
         )
 
-    def step(self) -> None:
-        self.bar.update()
+    def step(self, steps: int) -> None:
+        """So many steps of the epoch are done."""
+        self.bar.update(steps - self.steps)
+        self.steps = steps
 
     def epoch(self, row: Epoch, outlook: str) -> None:
+        self.steps = 0
         metrics = row.metrics()
         results = ", ".join(f"{name} {metrics[name]:.4f}" for name in SHOWN if name in metrics)
         count = f"epoch {row.epoch + 1} of at most {self.epochs}"

@@ -14,7 +14,7 @@ class Times(NamedTuple):
 
 class Stopwatch:
     """Measures how long steps wait for their batch: from the end of the step before until the batch
-    has been read, if that is later.
+    has been read, if that is later. Of steps taken at once, only the wait of the first one counts.
     """
 
     def __init__(self, batches: Batches) -> None:

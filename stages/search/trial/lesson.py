@@ -68,7 +68,11 @@ class Lesson:
         if self.learner is not self.network:  # a short training ends better with small steps
             rate = keras.optimizers.schedules.CosineDecay(rate, epochs * len(batches))
         optimizer = keras.optimizers.AdamW(rate, weight_decay=settings["weight_decay"])
-        self.learner.compile(optimizer, self.target.loss, metrics=self.target.metrics)
+        # A head's step takes less time than its call from Python: an epoch is one call.
+        at_once = 1 if self.learner is self.network else len(batches)
+        self.learner.compile(
+            optimizer, self.target.loss, metrics=self.target.metrics, steps_per_execution=at_once
+        )
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.EarlyStopping):
                 callback.patience = self.patience  # set, as a retry has the same callbacks
