@@ -33,21 +33,27 @@ def of_network(
     ordered: bool,
 ) -> Standing:
     """Of a search's winner. Its seconds are those of all trials, and of the final fit."""
-    best = trials.best
-    pretrained = any(
-        value for name, value in best.hyperparameters.items() if name.endswith("pretrained")
-    )
     attempts = [*trials.attempts(), *trials.final_fits]
     return Standing(
         system=system,
         kind=kind,
-        weights="ImageNet" if pretrained else "from scratch",
-        parameters=best.parameters,
+        weights=_starts_from(trials),
+        parameters=trials.best.parameters,
         seconds=round(sum(attempt.seconds or 0 for attempt in attempts), 1),
         test_n=_count(answers, "test"),
         wild_n=_count(answers, "wild"),
         **_figures(answers, ordered),
     )
+
+
+def _starts_from(trials: Trials) -> str:
+    """The weights that the networks of the answer had before the search."""
+    members = {member.trial for member in trials.members} or {trials.winner}
+    settings = [each.hyperparameters for each in trials.trials if each.trial in members]
+    found = ["SFace"] if any(each.get("block_type") == "face" for each in settings) else []
+    if any(v for each in settings for name, v in each.items() if name.endswith("pretrained")):
+        found.append("ImageNet")
+    return " and ".join(found) or "from scratch"
 
 
 def _count(exam: ByPart, part: str) -> int | None:
