@@ -163,4 +163,4 @@ def test_out_of_memory_a_head_is_tried_again_with_the_same_patience(parts, tmp_p
 
     monkeypatch.setattr(keras.Model, "fit", needs_memory)
     search(plan(parts, 3, patience=2, **EDGES), tmp_path / "oom")
-    assert tried == [(48, 10), (24, 10)]
+    assert tried == [(48, 4), (24, 4)]

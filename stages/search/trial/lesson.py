@@ -18,6 +18,7 @@ from stages.search.trial.watch import Journal
 # of them, more pictures in each, and more patience.
 HEAD_BATCH = 4
 HEAD_EPOCHS = 5
+HEAD_PATIENCE = 2
 NORMALISATION_BYTES = 16 << 20  # float32 pictures that the normalisation layer is fitted on
 
 
@@ -148,7 +149,8 @@ class Lessons:
         val: Part | None,
         batch_size: int,
     ) -> Lesson:
-        params, rounds = self.plan.params, 1 if network is learner else HEAD_EPOCHS
+        params, whole = self.plan.params, network is learner
+        rounds = 1 if whole else HEAD_EPOCHS
         samples = params.samples_per_epoch
         return Lesson(
             network,
@@ -159,7 +161,7 @@ class Lessons:
             batch_size,
             samples_per_epoch=samples and samples * rounds,
             rounds=rounds,
-            patience=params.patience * rounds,
+            patience=params.patience * (1 if whole else HEAD_PATIENCE),
         )
 
     def _halves(self, network: keras.Model) -> Halves | None:
