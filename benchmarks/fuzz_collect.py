@@ -36,6 +36,7 @@ FEWEST = 3  # good photos a class, so that the stage does not refuse the class
 ODD_NAMES = (
     *("{n}.{e}", "-rf {n}.{e}", "two\nlines{n}.{e}", "..{n}.{e}x", '"{n}",\r.{e}'),
     *("a\\..\\{n}.{e}", "민지{n}.{e}", "\u202e{n}.{e}", "%2e%2e%2f{n}.{e}", "=cmd({n}).{e}"),
+    *("Icon{n}\r", "@{n}\r\n.{e}", "'+{n}.{e}"),
     *("$(x){n};.{e}", "<b>{n}.{e}", "{n}" + "x" * 180 + ".{e}", " {n} .{e}", "con{n}.{e}"),
 )
 

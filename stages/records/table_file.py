@@ -2,9 +2,13 @@
 
 A cell is text, a whole number, a number, 0 or 1 for a bool, words separated by spaces for
 `tuple[str, ...]`, and JSON for anything else. An empty cell is None, or "" where the field is text.
+
+Text may come from outside, such as the name of a file. A spreadsheet would compute text that begins
+like a formula, so it stands behind an apostrophe in the file; reading takes the apostrophe away.
 """
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 FLOAT = "%.10g"  # more digits than anything here is measured with; rounding is up to who measures
+# How a formula begins (the wide signs count where Chinese, Japanese or Korean is written), after
+# any apostrophes: so the file tells the text "=1" from the text "'=1".
+FORMULA = re.compile("'*[-=+@\t\r\n＝＋－＠]")
 
 
 class TableFile(Generic[R]):
@@ -52,6 +59,7 @@ class TableFile(Generic[R]):
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 lines = csv.DictReader(file)
+                lines.fieldnames = [_bare(name) for name in lines.fieldnames or ()]
                 if missing := set(self.columns) - set(lines.fieldnames or ()):
                     raise csv.Error(f"it has no column {min(missing)!r}")
                 rows = [self._from_text(cells) for cells in lines]
@@ -63,13 +71,12 @@ class TableFile(Generic[R]):
         """The file appears whole or not at all. All rows must have the same other columns."""
         rows = list(rows)
         others = list(getattr(rows[0], self.others)) if self.others and rows else []
-        with new_file(self.path(folder)) as part, part.open("w", encoding="utf-8", newline="") as f:
-            writer = csv.writer(f, lineterminator="\n")
-            writer.writerow([*self._kinds, *(self.prefix + name for name in others)])
-            for row in rows:
-                cells = [_text(getattr(row, name), kind) for name, kind in self._kinds.items()]
-                more = getattr(row, self.others) if self.others else {}
-                writer.writerow(cells + [_text(more[name], self._other_kind) for name in others])
+        lines = [[_safe(name) for name in (*self._kinds, *(self.prefix + o for o in others))]]
+        for row in rows:
+            cells = [_text(getattr(row, name), kind) for name, kind in self._kinds.items()]
+            more = getattr(row, self.others) if self.others else {}
+            lines.append(cells + [_text(more[name], self._other_kind) for name in others])
+        self._write(folder, lines)
 
     def frame(self, folder: Path) -> "pd.DataFrame":
         """The table with typed columns: str ("" where empty), float (NaN), int64, Int64 (NA), bool.
@@ -80,19 +87,27 @@ class TableFile(Generic[R]):
 
         path = self.path(folder)
         try:
-            text = pd.read_csv(path, dtype=str, keep_default_na=False)
+            text = pd.read_csv(path, dtype=str, keep_default_na=False).rename(columns=_bare)
             return text.assign(**{str(name): self._column(text[name]) for name in text})
         except (OSError, KeyError, ValueError) as error:
             raise unreadable(path, error) from error
 
     def write_frame(self, folder: Path, table: "pd.DataFrame") -> None:
         """Write a frame whose columns are those of the type, in any order."""
-        others = [name for name in table if name not in self._kinds]
-        with new_file(self.path(folder)) as part:
-            bools = {name: "int8" for name in table if table[name].dtype == bool}
-            table.astype(bools)[[*self._kinds, *others]].to_csv(
-                part, index=False, lineterminator="\n", float_format=FLOAT
-            )
+        names = [*self._kinds, *(name for name in table if name not in self._kinds)]
+        whole = table[names].astype(object).where(table[names].notna(), None)
+        kinds = [self._kinds.get(name, self._other_kind) for name in names]
+        lines = [
+            [_text(value, kind) for value, kind in zip(row, kinds, strict=True)]
+            for row in whole.itertuples(index=False)
+        ]
+        self._write(folder, [[_safe(name) for name in names], *lines])
+
+    def _write(self, folder: Path, lines: list[list[str]]) -> None:
+        """Not by `csv.writer`, which leaves a carriage return unquoted that ends the line for all
+        readers."""
+        with new_file(self.path(folder)) as part, part.open("w", encoding="utf-8", newline="") as f:
+            f.writelines(",".join(map(_quoted, cells)) + "\n" for cells in lines)
 
     def _from_text(self, cells: dict[str, str]) -> dict[str, Any]:
         """A missing column is left to the field's default, or to msgspec, which names it."""
@@ -114,7 +129,7 @@ class TableFile(Generic[R]):
         if kind == "int":
             whole = pd.to_numeric(text.where(text != "", None)).astype("Int64")
             return whole if whole.isna().any() else whole.astype("int64")
-        return text
+        return text.map(_bare) if kind == "text" else text
 
 
 def _kind(type: Any) -> str:
@@ -130,7 +145,7 @@ def _kind(type: Any) -> str:
 
 def _value(cell: str, kind: str) -> Any:
     if kind == "text":
-        return cell
+        return _bare(cell)
     if kind == "words":
         return cell.split()
     if cell == "":
@@ -138,13 +153,30 @@ def _value(cell: str, kind: str) -> Any:
     return msgspec.json.decode(cell) if kind == "json" else cell
 
 
-def _text(value: Any, kind: str) -> str | int:
+def _text(value: Any, kind: str) -> str:
     if value is None:
         return ""
     if kind == "bool":
-        return int(value)
+        return str(int(value))
     if kind == "float":
         return FLOAT % value
+    if kind == "text":
+        return _safe(str(value))
+    if isinstance(value, str):  # words and JSON of a frame
+        return value
     if kind == "words":
         return " ".join(value)
-    return msgspec.json.encode(value).decode() if kind == "json" else value
+    return msgspec.json.encode(value).decode() if kind == "json" else str(value)
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _bare(cell: str) -> str:
+    """The text that `_safe` made `cell` of."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if re.search('[",\r\n]', cell) else cell

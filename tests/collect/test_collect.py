@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import logging
 import os
@@ -29,6 +30,7 @@ from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
 from stages.params.merge import load
 from stages.records.forgotten import FORGOTTEN
+from stages.records.manifest import MANIFEST, REJECTED
 from stages.records.params import Collect
 from tests.collect.rows import manifest_row
 from tests.params_yaml import complete, write_params
@@ -222,6 +224,20 @@ def refusal(run, *args, **options):
     with pytest.raises(UserError) as error:
         run(*args, **options)
     return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["Icon\r", "=cmd(1).jpg", "@a\r\n.jpg", "-1+1.jpg", "'=a.jpg"])
+def test_no_name_adds_a_line_or_a_formula(photos, run, tmp_path, name):
+    put(photos / "cool" / name, 20, ".jpg")
+    (photos / name).write_bytes(b"")
+    run(photos)
+    kept, refused = MANIFEST.read(tmp_path / "out0"), REJECTED.read(tmp_path / "out0")
+    assert [row.name for row in kept if row.name.endswith(name)] == [f"cool/{name}"]
+    assert [row.name for row in refused] == [name]
+    assert len(kept) == 9
+    for table in (MANIFEST, REJECTED):
+        with table.path(tmp_path / "out0").open(encoding="utf-8", newline="") as file:
+            assert not [c for line in csv.reader(file) for c in line if c[:1] in "=+-@\r" and c]
 
 
 def test_missing_path_names_the_key(run, tmp_path):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -16,7 +16,6 @@ ROWS = arrays.arrays(np.float32, (6, 4), elements=st.floats(0, 1, width=32)).fil
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.floats(0.5, 20))
 def test_rows_sum_to_1_and_the_answer_stays(raw, temperature):
     raw = raw / raw.sum(1, keepdims=True)
@@ -27,7 +26,6 @@ def test_rows_sum_to_1_and_the_answer_stays(raw, temperature):
     assert np.allclose(best, found.max(1))
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_temperature_1_changes_nothing(raw):
     raw = raw / raw.sum(1, keepdims=True)

@@ -137,7 +137,7 @@ def test_window_of_a_crop_of_the_shipped_geometry():
     assert down[0] / 256 == pytest.approx(0.125, abs=0.005)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     side=st.integers(32, 260),
     crop=st.integers(64, 512),

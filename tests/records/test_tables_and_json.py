@@ -1,5 +1,8 @@
 """Files of records: what is written is read again; anything else is refused with its place."""
 
+import csv
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,14 +12,19 @@ from hypothesis import strategies as st
 from stages.common.errors import UserError
 from stages.records.calibration import CALIBRATION, Sigma, Temperature
 from stages.records.faces import FACES, Crop
-from stages.records.manifest import MANIFEST, Photo
+from stages.records.manifest import MANIFEST
 from stages.records.objective import Objective
 from stages.records.predictions import PREDICTIONS
 from stages.records.splits import SPLITS, Assignment
 from stages.records.trials import TRIALS, VAL_OUTPUTS, Attempt, Epoch, Outputs, Trials
+from tests.collect.rows import manifest_row
 
-# A CSV cell cannot tell "\r\n" from "\n", nor hold NUL or half a surrogate pair.
-TEXT = st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=20)
+SHA256 = 64 * "a"
+
+# A file in UTF-8 cannot hold half a surrogate pair.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+# What file names and sites bring: line ends, quotes, and beginnings of formulas.
+ODD_TEXT = st.text("\r\n\t\"',;=+-@ ＝＋－＠|a1", max_size=8)
 NUMBER = st.none() | st.floats(-1e6, 1e6).map(lambda value: float(f"{value:.6g}"))
 WORDS = st.lists(st.sampled_from(["blur", "tiny", "pose"]), unique=True).map(tuple)
 POINTS = st.none() | st.tuples(
@@ -49,23 +57,40 @@ def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
     assert FACES.read(folder) == rows
 
 
+@given(st.lists(st.tuples(*[TEXT | ODD_TEXT] * 4), max_size=4), ODD_TEXT.filter(bool))
+def test_any_text_comes_back_and_none_of_it_begins_a_formula(tmp_path_factory, texts, column):
+    """By both readers, as both writers wrote it; also the name of a column."""
+    folder = tmp_path_factory.mktemp("table")
+    rows = [
+        manifest_row(SHA256, name=a, person=b, author=c, columns={column: d})
+        for a, b, c, d in texts
+    ]
+    MANIFEST.write(folder, rows)
+    assert MANIFEST.read(folder) == rows
+    frame, written = MANIFEST.frame(folder), MANIFEST.path(folder).read_bytes()
+    assert frame.name.tolist() == [row.name for row in rows]
+    if rows:
+        assert frame[column].tolist() == [row.columns[column] for row in rows]
+    MANIFEST.write_frame(folder, frame)
+    assert MANIFEST.path(folder).read_bytes() == written
+    with MANIFEST.path(folder).open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file, strict=True))
+    assert len(lines) == 1 + len(rows)
+    assert not any(re.match(r"[=+\-@\t\r\n＝＋－＠]", cell) for line in lines for cell in line)
+
+
+@given(st.floats(-1e9, 1e9))
+def test_negative_numbers_stay_numbers(tmp_path_factory, value):
+    folder = tmp_path_factory.mktemp("table")
+    MANIFEST.write(folder, [manifest_row(SHA256, value=value)])
+    [row] = MANIFEST.path(folder).read_text().splitlines()[1:]
+    assert float(row.split(",")[-1]) == pytest.approx(value, rel=1e-9, abs=1e-99)
+
+
 def test_columns_that_differ_from_table_to_table_come_back(tmp_path):
-    fixed = dict.fromkeys(["sha256", "person", "name", "licence", "author", "phash"], "x")
-    photo = Photo(
-        id="a",
-        label="b",
-        source="folder",
-        width=3,
-        height=4,
-        part="wild",
-        credit="",
-        page="",
-        value=27.5,
-        columns={"sex": "f", "camera": ""},
-        **fixed,
-    )
-    MANIFEST.write(tmp_path, [photo])
-    assert MANIFEST.read(tmp_path) == [photo]
+    one = manifest_row(SHA256, value=27.5, columns={"sex": "f", "camera": ""})
+    MANIFEST.write(tmp_path, [one])
+    assert MANIFEST.read(tmp_path) == [one]
     assert list(MANIFEST.frame(tmp_path))[-3:] == ["value", "sex", "camera"]
 
 
