@@ -170,6 +170,8 @@ def _values(schema: Schema, defs: Schema) -> str:
 
 
 def _range(schema: Schema) -> Iterator[str]:
+    if schema.get("maximum", 0) >= 1e9:  # keeps absurd numbers out; no reader asks for it
+        schema = {key: value for key, value in schema.items() if key != "maximum"}
     if "minimum" in schema and "maximum" in schema:
         yield f"{schema['minimum']:g} to {schema['maximum']:g}"
         return

@@ -5,17 +5,20 @@ writes it to data/params/<task>.yaml. Every stage reads that file with `read(tas
 descriptions become docs/parameters.md and the JSON schema (`python -m stages.params.describe`).
 """
 
+import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from stages.common.errors import UserError
 from stages.records.flags import CutoutFlag, FaceFlag
-from stages.records.section import Positive, Section, Share
+from stages.records.predictions import UNSURE
+from stages.records.section import Listed, PathName, Positive, Section, Seed, Share, Wrong
 from stages.records.sources import Source
 from stages.records.splits import Shows, Together
 from stages.records.weights import Weights as WeightsList
@@ -25,7 +28,8 @@ FOLDER = Path("data/params")
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 Deviation = Annotated[float, Field(gt=0)]
-Bins = dict[str, tuple[float, float]]
+Edge = Annotated[float, Field(ge=-1e9, le=1e9)]
+Bins = dict[str, Annotated[tuple[Edge, Edge], Listed]]  # first and last
 Block = Literal[
     "face",
     "edges",
@@ -53,10 +57,19 @@ def in_language(title: Title, language: Language) -> str:
 def _english(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    known = get_args(Language)
-    if not value or set(value) - set(known) or not all(isinstance(v, str) for v in value.values()):
-        raise ValueError(f"must be a text, or a text for some of the languages {', '.join(known)}")
+    languages = ", ".join(get_args(Language))
+    if not value:
+        raise ValueError(f"must be a text, or a text for some of the languages {languages}")
+    for language, text in value.items():
+        if language not in get_args(Language):
+            raise Wrong(f"unknown language; there are: {languages}", {(language,): text})
+        if not isinstance(text, str) or not text or len(text) > 1000 or _is_broken(text):
+            raise Wrong("must be a text of at most 1000 characters", {(language,): text})
     return in_language(value, "en")
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)  # which no file can hold
 
 
 # A stage sees one language. The page has the others from `stages.params.merge.titles`.
@@ -79,12 +92,14 @@ class App(Section):
         le=100,
         description="Size of a photo, at most. Decoding one takes about 15 bytes a pixel.",
     )
-    concurrency: Positive = Field(
+    concurrency: int = Field(
         default=2,
+        ge=1,
+        le=64,
         description="Photos that are answered at a time. Up to eight times as many wait; the next "
         "one is asked to come again.",
     )
-    inbox: Path | None = Field(
+    inbox: PathName | None = Field(
         default=None,
         description="A folder for photos that a visitor sends with the right answer and with "
         "consent, see [photos.md](photos.md#answers-that-were-wrong). `null`: no photo is ever "
@@ -95,7 +110,7 @@ class App(Section):
 class Weights(Section):
     """Where networks' weights come from, for all tasks."""
 
-    local: Path | None = Field(
+    local: PathName | None = Field(
         description="A folder with downloaded weights, which is looked in first. An error message "
         "that asks for a file says its name. `null`: no such folder."
     )
@@ -105,7 +120,7 @@ class Weights(Section):
 class Collect(Section):
     """Where a task's photos come from."""
 
-    path: Path = Field(description="The folder that DVC watches. Photos and lists lie in it.")
+    path: PathName = Field(description="The folder that DVC watches. Photos and lists lie in it.")
     sources: list[Source] = Field(
         min_length=1,
         description="Any mix of the sources below, each with its name as `source`. All of them add "
@@ -162,7 +177,7 @@ class Extract(Section):
         gt=0.2, le=1, description="Share of the crop's width that the face takes."
     )
     quality: FaceQuality
-    drop: tuple[FaceFlag, ...] = Field(
+    drop: Annotated[tuple[FaceFlag, ...], Listed] = Field(
         description="Photos with one of these flags are left out, for example `[blur, tiny]`."
     )
 
@@ -170,14 +185,20 @@ class Extract(Section):
 class Onnx(Section):
     """Any segmenter in ONNX format: a picture in, a map of where the person is out."""
 
-    file: str = Field(pattern=r"^[^/\\]+\.onnx$", description="A file in `weights.local`.")
+    file: str = Field(
+        pattern=r"^[^/\\\x00]+\.onnx$", max_length=80, description="A file in `weights.local`."
+    )
     size: int = Field(ge=32, le=2048, description="Side of its square input, pixels.")
-    mean: tuple[float, float, float] = Field(
+    mean: Annotated[tuple[float, float, float], Listed] = Field(
         description="Of red, green and blue from 0 to 1. The network sees `(colour - mean) / std`."
     )
-    std: tuple[Deviation, Deviation, Deviation] = Field(description="See `mean`.")
+    std: Annotated[tuple[Deviation, Deviation, Deviation], Listed] = Field(
+        description="See `mean`."
+    )
     channel: int = Field(
-        ge=0, description="The channel of its output that is the person; the first one is 0."
+        ge=0,
+        le=1000,
+        description="The channel of its output that is the person; the first one is 0.",
     )
     activation: Literal["none", "sigmoid", "softmax"] = Field(
         description="What turns its output into probabilities from 0 to 1."
@@ -207,14 +228,15 @@ class Matte(Section):
         description="The network that `session: onnx` runs. `null`: there is none."
     )
     quality: CutoutQuality
-    drop: tuple[CutoutFlag, ...] = Field(
+    drop: Annotated[tuple[CutoutFlag, ...], Listed] = Field(
         description="Photos whose cut-outs have one of these flags are left out."
     )
 
     @model_validator(mode="after")
     def _onnx_is_described(self) -> "Matte":
         if self.session == "onnx" and self.onnx is None:
-            raise ValueError("session onnx needs the section onnx: its file, size, mean, ...")
+            said = "session onnx needs the section onnx: its file, size, mean, ..."
+            raise Wrong(said, {("session",): "onnx", ("onnx",): None})
         return self
 
 
@@ -247,7 +269,7 @@ class Split(Section):
         "0.65 also finds the frames of a burst: the better choice for photographs (drawn faces "
         "resemble one another more).",
     )
-    seed: int = Field(description="Another seed deals the photos otherwise.")
+    seed: Seed = Field(description="Another seed deals the photos otherwise.")
 
     def exam_shows(self, persons: Iterable[str], weights: WeightsList) -> Shows:
         """What the exam on test asks. `persons`: of the test photos, "" where unknown."""
@@ -262,7 +284,8 @@ class Split(Section):
     @model_validator(mode="after")
     def _room_for_train(self) -> "Split":
         if self.val + self.test >= 0.9:
-            raise ValueError(f"val + test is {self.val + self.test:g}; must stay below 0.9")
+            total = f"val + test is {self.val + self.test:g}; must stay below 0.9"
+            raise Wrong(total, {("val",): self.val, ("test",): self.test})
         return self
 
 
@@ -283,7 +306,7 @@ class Augment(Section):
         "resize them to their own input.",
     )
     channels: Literal["rgb", "gray"] = Field(description="Whether a search sees colours or grey.")
-    background: Literal["keep"] | tuple[Byte, Byte, Byte] = Field(
+    background: Literal["keep"] | Annotated[tuple[Byte, Byte, Byte], Listed] = Field(
         description="The colour behind the cut-out, `[red, green, blue]`. `keep`: the photo's own "
         "background."
     )
@@ -296,7 +319,7 @@ class Augment(Section):
         description="Width and height scaled by 1 minus to 1 plus this share, each for itself."
     )
     flip: bool = Field(description="Mirror half of the pictures, left to right.")
-    seed: int = Field(description="Another seed draws other copies.")
+    seed: Seed = Field(description="Another seed draws other copies.")
 
 
 class Search(Section):
@@ -360,10 +383,13 @@ class Search(Section):
         "1: the best one alone."
     )
     final_fit: bool = Field(description="Train the winner once more, on train and val together.")
-    workers: Positive = Field(description="Trials at a time, each in a process of its own.")
-    seed: Positive = Field(
+    workers: int = Field(
+        ge=1, le=256, description="Trials at a time, each in a process of its own."
+    )
+    seed: Seed = Field(
+        ge=1,
         description="Another seed proposes other networks, draws other first weights and shuffles "
-        "otherwise."
+        "otherwise.",
     )
 
 
@@ -390,13 +416,13 @@ class Baseline(Section):
     classical: Literal["hog", "lab"] = Field(
         description="What a linear model sees: `hog`, directions of edges; `lab`, CIE Lab colours."
     )
-    networks: tuple[Network, ...] = Field(
+    networks: Annotated[tuple[Network, ...], Listed] = Field(
         description="The original team's networks to train, each with its budget. `[]`: none. "
         "`age_vgg16` and `tone_vgg` start from ImageNet weights where they can be had, and the "
         "leaderboard says so; `dvc repro -f weights` looks for them again."
     )
-    seed: Positive = Field(
-        description="Another seed draws other first weights and shuffles otherwise."
+    seed: Seed = Field(
+        ge=1, description="Another seed draws other first weights and shuffles otherwise."
     )
 
 
@@ -406,10 +432,11 @@ class Evaluate(Section):
     unsure_below: Share = Field(
         description="An answer with less confidence is `unsure`. 0: no answer is."
     )
-    slices: tuple[str, ...] = Field(
+    slices: Annotated[tuple[str, ...], Listed] = Field(
         description="Groups of photos whose accuracy is compared with that of the others: `flags` "
-        "(one group for each quality flag), or any column of `faces.csv` or `manifest.csv`. A "
-        "group needs at least 5 photos inside and 5 outside."
+        "(one group for each quality flag), or any column of `faces.csv` or `manifest.csv`, "
+        "those of your photos' names and lists too. A group needs at least 5 photos inside and 5 "
+        "outside."
     )
 
 
@@ -436,7 +463,7 @@ class Promote(Section):
         description="Accuracy that a slice may lack against the other photos. The gate is failed "
         "when a slice surely lacks more.",
     )
-    excuse: tuple[str, ...] = Field(
+    excuse: Annotated[tuple[str, ...], Listed] = Field(
         description="Baselines that may fail. Any other one that fails, for example for lack of "
         "memory, stops every candidate, since nobody knows whether it is better."
     )
@@ -467,50 +494,70 @@ class Task(Defaults):
     """All parameters of one task: its own, the defaults for the rest, and the global weights."""
 
     title: English = Field(
+        min_length=1,
         description="The task's name for people: a text, or one for each language, such as "
         "`{en: Age, ko: 나이, ja: 年齢}`. The page shows the visitor's language; the report shows "
-        "the English one, or else the first."
+        "the English one, or else the first.",
     )
     classes: dict[str, English] = Field(
         min_length=2,
-        description="For each class the name of its folder, and its name for people, as `title`.",
+        description="For each class the name of its folder, and its name for people, as `title`. "
+        "No two of them may differ by upper and lower case alone, and none is `wild` or `unsure`.",
     )
     collect: Collect
     weights: Weights
 
-    @field_validator("classes")
-    @classmethod
-    def _class_is_a_folder_name(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if name in ("wild", ".", "..") or re.search(r"[/\\:\0]", name):
-                raise ValueError(f"class {name!r} cannot be the name of a folder of photos")
-        return value
+    @model_validator(mode="after")
+    def _classes_are_folders_of_their_own(self) -> "Task":
+        taken = {"wild": "the folder of the final exam", UNSURE: "what an answer may be instead"}
+        for name in self.classes:
+            key = unicodedata.normalize("NFC", name).casefold()  # as some disks compare names
+            if not name.isprintable() or re.search(r"^$|[/\\:]|^[.\s]|\s$", name):
+                said = "cannot be the name of a folder of photos"
+            elif len(name.encode()) > 200:
+                said = "too long for the name of a folder; use at most 200 bytes"
+            elif key in taken:
+                said = f"is {taken[key]}; choose another name"
+            else:
+                taken[key] = f"the same folder as {name!r} on some disks"
+                continue
+            raise Wrong(said, {("classes", name): name})
+        return self
 
     @model_validator(mode="after")
     def _numbers_make_classes(self) -> "Task":
-        if self.kind == "regression":
+        kind, objective, fine = self.kind, self.search.objective, self.search.fine
+        if kind == "regression":
             if self.bins is None:
-                raise ValueError("kind regression needs bins: the numbers of each class")
-            if self.search.objective != "val_loss":
-                raise ValueError("kind regression has no accuracy: search.objective is val_loss")
-            if self.search.fine is not None:
-                raise ValueError("kind regression has no finer classes: search.fine is null")
-        if self.search.fine == "value" and self.bins is None:
-            raise ValueError("search.fine value needs bins: the numbers of each class")
-        if self.bins is not None:
-            edges = [edge for span in self.bins.values() for edge in span]
-            if list(self.bins) != list(self.classes) or edges != sorted(edges):
-                raise ValueError("bins: one [first, last] for each class, in order, none overlaps")
+                said = "kind regression needs bins: the numbers of each class"
+                raise Wrong(said, {("kind",): kind, ("bins",): None})
+            if objective != "val_loss":
+                said = "kind regression has no accuracy: search.objective is val_loss"
+                raise Wrong(said, {("search", "objective"): objective, ("kind",): kind})
+            if fine is not None:
+                said = "kind regression has no finer classes: search.fine is null"
+                raise Wrong(said, {("search", "fine"): fine, ("kind",): kind})
+        if fine == "value" and self.bins is None:
+            said = "search.fine value needs bins: the numbers of each class"
+            raise Wrong(said, {("search", "fine"): fine, ("bins",): None})
+        if self.bins is not None and list(self.bins) != list(self.classes):
+            names = list(self.bins)
+            raise Wrong("needs one [first, last] for each class, in order", {("bins",): names})
+        before = -math.inf
+        for name, (first, last) in (self.bins or {}).items():
+            if not before <= first <= last:
+                said = "bins are [first, last], in the order of the classes; none overlaps"
+                raise Wrong(said, {("bins", name): [first, last]})
+            before = last
         return self
 
     @model_validator(mode="after")
     def _excused_baselines_are_trained(self) -> "Task":
         trained = [self.baseline.classical, *(each.name for each in self.baseline.networks)]
-        if unknown := sorted(set(self.promote.excuse) - set(trained)):
-            raise ValueError(
-                f"promote.excuse: no baseline {', '.join(unknown)} is trained for this task; "
-                f"there are: {', '.join(trained)}"
-            )
+        for index, name in enumerate(self.promote.excuse):
+            if name not in trained:
+                said = f"no such baseline is trained for this task; there are: {', '.join(trained)}"
+                raise Wrong(said, {("promote", "excuse", index): name})
         return self
 
 

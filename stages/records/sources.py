@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from stages.records.section import Positive, Section
+from stages.records.section import Listed, PathName, Positive, Section, Seed, Wrong
 
 # A server's owner must be able to reach the person who sends the requests.
 Contact = Annotated[
@@ -31,7 +31,7 @@ AllowPrivate = Annotated[
 def _expression(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
 
 
@@ -43,7 +43,7 @@ class Folder(Section):
     """
 
     source: Literal["folder"]
-    folder: Path = Field(
+    folder: PathName = Field(
         Path(),
         description="A folder below `collect.path`. `.`: `collect.path` itself.",
     )
@@ -86,20 +86,22 @@ class Synthetic(Section):
         description="What tells the classes apart: signs of age, the undertone of the skin, or the "
         "proportions of the face."
     )
-    people: Positive = Field(description="Persons of each class in the training pool.")
-    photos: Positive = Field(description="Photos of each of these persons.")
+    people: int = Field(ge=1, le=10_000, description="Persons of each class in the training pool.")
+    photos: int = Field(ge=1, le=1_000, description="Photos of each of these persons.")
     wild: int = Field(
-        ge=0, description="Photos of each class for `wild`: other persons, other cameras."
+        ge=0,
+        le=10_000,
+        description="Photos of each class for `wild`: other persons, other cameras.",
     )
     size: int = Field(ge=128, le=2048, description="Side of the photo, pixels.")
-    seed: int = Field(description="Another seed draws other persons.")
+    seed: Seed = Field(description="Another seed draws other persons.")
 
 
 class Urls(Section):
     """Photos at the addresses of a list."""
 
     source: Literal["urls"]
-    file: Path = Field(
+    file: PathName = Field(
         description="A CSV file below `collect.path` with the columns "
         "`url,label[,person,licence,author,sha256]`. Further columns, such as `value` or `sex`, "
         "become columns of the manifest."
@@ -123,7 +125,7 @@ class Entry(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> "Entry":
         if bool(self.category) == bool(self.search):
-            raise ValueError("needs either a category or a search")
+            raise Wrong("needs either a category or a search", {("category",): self.category})
         return self
 
 
@@ -134,7 +136,7 @@ class Commons(Section):
     """
 
     source: Literal["commons"]
-    file: Path | None = Field(
+    file: PathName | None = Field(
         None, description="A YAML file below `collect.path` that holds what `classes` would."
     )
     classes: dict[str, list[Entry]] | None = Field(
@@ -157,7 +159,7 @@ class Commons(Section):
     @model_validator(mode="after")
     def _one_list(self) -> "Commons":
         if bool(self.file) == bool(self.classes):
-            raise ValueError("needs either a file or classes")
+            raise Wrong("needs either a file or classes", {("classes",): self.classes})
         return self
 
 
@@ -186,13 +188,13 @@ class HuggingFace(Section):
         "left out. "
         "Give either `labels` or `bins`.",
     )
-    bins: dict[str, tuple[float, float]] | None = Field(
+    bins: dict[str, Annotated[tuple[float, float], Listed]] | None = Field(
         None,
         description="For each class its `[first, last]` number in the column `label`. The number "
         "is kept as the photo's `value`.",
     )
     limit: Positive = Field(description="Photos of each class, at most.")
-    seed: int | None = Field(
+    seed: Seed | None = Field(
         None,
         description="`null`: the first photos of each class; reading stops once there are enough. "
         "A number: photos drawn from the whole split, which is then read to its end. Needed where "
@@ -205,7 +207,7 @@ class HuggingFace(Section):
     @model_validator(mode="after")
     def _one_map(self) -> "HuggingFace":
         if bool(self.labels) == bool(self.bins):
-            raise ValueError("needs either labels or bins")
+            raise Wrong("needs either labels or bins", {("labels",): self.labels})
         return self
 
 

@@ -190,14 +190,15 @@ def test_a_slice_is_the_photos_of_a_flag(project):
     assert row["gap_high"] < -0.5
 
 
-def test_an_unknown_slice_is_refused_before_anything_runs(project):
+def test_a_slice_whose_column_is_gone_is_refused_before_anything_runs(project):
+    """`params` knows what columns there will be, but not that a list has since lost one."""
     both = [0, 1], [20, 240]
     project(
         "tone",
         {"val": both, "test": both, "wild": both},
-        evaluate={"unsure_below": 0.5, "slices": ["gender"]},
+        evaluate={"unsure_below": 0.5, "slices": ["credit"]},
     )
-    with pytest.raises(UserError, match="tasks.tone.evaluate.slices: 'gender'"):
+    with pytest.raises(UserError, match="tasks.tone.evaluate.slices: 'credit'"):
         main("tone")
     assert not Path("data/evaluate").exists()
 

@@ -92,7 +92,7 @@ def test_a_task_has_the_defaults_but_for_its_own(saved):
         (None, ("defaults", "split", "val"), "defaults.split.val: missing"),
         (None, ("defaults", "split"), "defaults.split: missing"),
         (None, ("defaults",), "defaults: missing"),
-        (0.8, ("defaults", "split", "val"), "defaults.split: val + test is 1;"),
+        (0.8, ("defaults", "split", "val"), "defaults.split.val: 0.8: val + test is 1;"),
         ("x", ("defaults", "titel"), "defaults.titel: unknown key"),
         ({}, ("defaults", "collect"), "defaults.collect: unknown key"),
         ("none", ("defaults", "search"), "defaults.search: 'none': must be a mapping"),
@@ -120,15 +120,24 @@ def test_what_is_wrong_for_all_tasks_is_named_once(saved, value, keys, said):
         ({"search": {"max_trials": 0}}, ".search.max_trials: 0: "),
         ({"search": None}, ".search: None: must be a mapping"),
         ({"serch": {}}, ".serch: unknown key"),
-        ({"split": {"val": 0.8}}, ".split: val + test is 1;"),
+        ({"split": {"val": 0.8}}, ".split.val: 0.8: val + test is 1;"),
         ({"baseline": {"networks": [{"name": "age_cnn"}]}}, ".baseline.networks.0.epochs: missing"),
-        ({"matte": {"session": "onnx"}}, ".matte: session onnx needs the section onnx"),
+        ({"matte": {"session": "onnx"}}, ".matte.session: 'onnx': session onnx needs"),
         ({"matte": {"onnx": {"file": "a.onnx"}}}, ".matte.onnx.size: missing"),
-        ({"kind": "regression", "bins": None}, ": kind regression needs bins"),
-        ({"kind": "regression", "search": {"fine": "value"}}, ": kind regression has no finer"),
-        ({"search": {"fine": "value"}, "bins": None}, ": search.fine value needs bins"),
+        ({"kind": "regression", "bins": None}, ".kind: 'regression': kind regression needs bins"),
+        (
+            {"kind": "regression", "search": {"fine": "value"}},
+            ".search.fine: 'value': kind regression has no finer",
+        ),
+        (
+            {"search": {"fine": "value"}, "bins": None},
+            ".search.fine: 'value': search.fine value needs bins",
+        ),
         ({"title": None}, ".title: None: "),
-        ({"promote": {"excuse": ["vgg", "hog"]}}, ": promote.excuse: no baseline vgg is trained"),
+        (
+            {"promote": {"excuse": ["vgg", "hog"]}},
+            ".promote.excuse.0: 'vgg': no such baseline is trained",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_task_is_named_there(saved, own, said):
@@ -145,7 +154,7 @@ def test_what_is_wrong_in_a_task_is_named_there(saved, own, said):
 def test_what_a_task_must_say_itself(saved, key):
     with pytest.raises(UserError) as error:
         load(saved(changed(shipped(), None, "tasks", TASK, key)))
-    assert str(error.value).splitlines()[1:] == [f"  tasks.{TASK}.{key}: missing"]
+    assert str(error.value).splitlines()[1:] == [f"  tasks.{TASK}.{key}: missing; add it"]
 
 
 def test_wrong_defaults_and_wrong_tasks_are_named_together(saved):
@@ -158,7 +167,7 @@ def test_wrong_defaults_and_wrong_tasks_are_named_together(saved):
 
 
 def test_weights_are_no_matter_of_a_task(saved):
-    with pytest.raises(UserError, match="task 'age' has weights"):
+    with pytest.raises(UserError, match=r"tasks\.age\.weights: .*same for all tasks"):
         load(saved(changed(shipped(), {"download": False}, "tasks", "age", "weights")))
 
 
@@ -212,16 +221,21 @@ HUB = {"source": "huggingface", "dataset": "a/b", "split": "train", "image": "i"
 @pytest.mark.parametrize(
     ("source", "key", "said"),
     [
-        ({"source": "web"}, "", "'folder', 'synthetic', 'urls', 'commons', 'huggingface'"),
+        ({"source": "web"}, ".source", "'folder', 'synthetic', 'urls', 'commons', 'huggingface'"),
+        ({}, ".source", "missing; add it"),
         ({"source": "folder", "person": "anna"}, ".person", "'anna': needs a (group)"),
         ({"source": "folder", "person": "("}, ".person", "'(': not a regular expression"),
         ({"source": "folder", "file": "a.csv"}, ".file", "unknown key"),
         ({"source": "urls", "contact": "a@b.c"}, ".file", "missing"),
         (URLS | {"contact": "nobody"}, ".contact", "'nobody'"),
         (URLS | {"contact": "a@b\nEvil: 1"}, ".contact", "pattern"),
-        (COMMONS, "", "either a file or classes"),
-        (COMMONS | {"classes": {"a": [{"person": "x"}]}}, ".classes.a.0", "category or a search"),
-        (HUB | {"limit": 5}, "", "either labels or bins"),
+        (COMMONS, ".classes", "None: needs either a file or classes"),
+        (
+            COMMONS | {"classes": {"a": [{"person": "x"}]}},
+            ".classes.a.0.category",
+            "None: needs either a category or a search",
+        ),
+        (HUB | {"limit": 5}, ".labels", "None: needs either labels or bins"),
         (HUB | {"labels": {1: "a"}, "limit": 0}, ".limit", "0: "),
     ],
 )
@@ -239,12 +253,12 @@ def test_every_wrong_key_is_named_at_once(refused):
 
 def test_shares_must_leave_room_for_train(refused):
     bad = {**FULL["tasks"][TASK]["split"], "val": 0.5, "test": 0.5}
-    assert f"tasks.{TASK}.split: val + test is 1" in refused(bad, "tasks", TASK, "split")
+    assert f"tasks.{TASK}.split.val: 0.5: val + test is 1" in refused(bad, "tasks", TASK, "split")
 
 
 def test_bad_task_name_is_named_and_not_the_whole_task(refused):
     message = refused(FULL["tasks"][TASK], "tasks", "Age 2")
-    assert "task 'Age 2': use lower-case letters" in message
+    assert "tasks.'Age 2': 'Age 2': a task's name is of at most 40 lower-case" in message
     assert len(message) < 300
 
 
