@@ -17,6 +17,12 @@ from stages.collect.web.errors import Refused
 
 # IPv6 addresses that stand for IPv4 addresses: https://www.rfc-editor.org/rfc/rfc6052
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All IPv6 addresses that IANA has given out so far; whatever else there is, or will be, is refused.
+# https://www.iana.org/assignments/ipv6-unicast-address-assignments
+UNICAST = ipaddress.ip_network("2000::/3")
+# Of these, what Python 3.11 does not know of: 6to4, which leads to any IPv4 address (deprecated by
+# RFC 7526), and documentation (RFC 9637).
+SPECIAL = [ipaddress.ip_network("2002::/16"), ipaddress.ip_network("3fff::/20")]
 
 
 class Address(NamedTuple):
@@ -63,11 +69,14 @@ def ip_addresses(where: Address, *, allow_private: bool) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the internet. An IPv6 address that contains an IPv4 address
-    is judged by the latter."""
+    """Whether an IP address belongs to the internet. An IPv6 address that stands for an IPv4
+    address is judged by the latter."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if inner or ip in NAT64 or int(ip) < 2**32:
-            return is_public(str(inner or ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.ipv4_mapped or ip in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        # ISATAP (RFC 5214): a tunnel to the IPv4 address in the last 32 bits
+        tunnel = (int(ip) >> 32) & 0xFDFFFFFF == 0x5EFE
+        if ip not in UNICAST or tunnel or any(ip in network for network in SPECIAL):
+            return False
     return ip.is_global and not ip.is_multicast

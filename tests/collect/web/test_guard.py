@@ -1,8 +1,11 @@
 """Which addresses may be connected to."""
 
+import ipaddress
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.collect.web import Web, guard
 from stages.collect.web.guard import is_public
@@ -17,13 +20,39 @@ JPEG = {"Content-Type": "image/jpeg"}
         *("0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::"),
         *("fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
         *("64:ff9b::7f00:1", "2002:7f00:1::", "2002:a00:1::", "::7f00:1", "2001:db8::1"),
+        *("fec0::1", "::ffff:0:127.0.0.1", "2a00:1450::5efe:127.0.0.1", "64:ff9b:1::a00:1"),
+        *("2002:808:808::1", "3fff::1", "5f00::1", "100::1", "4000::1", "::8.8.8.8"),
     ],
 )
 def test_private_addresses_in_all_disguises(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+# Ways to write an IPv4 address as an IPv6 address.
+MAPPED, NAT64, COMPATIBLE, SIIT = "::ffff:{}", "64:ff9b::{}", "::{}", "::ffff:0:{}"
+ISATAP = ("2a00:1450:4001:80e:0:5efe:{}", "2a00:1450:4001:80e:200:5efe:{}", "fe80::5efe:{}")
+IPV4 = st.ip_addresses(v=4).map(str)
+
+
+@given(IPV4)
+def test_an_ipv4_address_in_ipv6_is_public_only_where_it_is_translated(address):
+    assert is_public(MAPPED.format(address)) == is_public(address)
+    assert is_public(NAT64.format(address)) == is_public(address)
+    assert not any(is_public(form.format(address)) for form in (COMPATIBLE, SIIT, *ISATAP))
+    sixtofour = ipaddress.IPv6Address((0x2002 << 112) + (int(ipaddress.IPv4Address(address)) << 80))
+    assert not is_public(str(sixtofour))
+
+
+@given(st.ip_addresses(v=6))
+def test_ipv6_addresses_that_nobody_has_been_given_are_refused(ip):
+    stands_for_ipv4 = ip.ipv4_mapped or ip in ipaddress.ip_network("64:ff9b::/96")
+    if not stands_for_ipv4 and ip not in ipaddress.ip_network("2000::/3"):
+        assert not is_public(str(ip))
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "2a00:1450:4001:80e::200e", "::ffff:8.8.8.8"]
+)
 def test_public_addresses(address):
     assert is_public(address)
 
