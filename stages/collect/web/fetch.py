@@ -5,15 +5,16 @@ of a redirect or a retry, is checked by `guard` and `robots` and waits for its t
 """
 
 import errno
+import http.client
+import io
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPException
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
 import certifi
@@ -33,6 +34,7 @@ CONNECT = 10  # seconds to connect
 SILENCE = 30  # seconds between two packets
 WHOLE = 120  # seconds for a whole request: a server may send one byte every 29 s for ever
 PART = 1 << 16  # bytes read at a time
+AROUND = 1_000_000  # bytes that a response may have besides its body, as long again in chunks
 
 Take = Callable[[HTTPResponse], object]  # what to do with a response of status 200
 
@@ -79,29 +81,32 @@ class Web:
             if _copy(response, out, max_bytes) > max_bytes:
                 raise Refused(f"more than {max_bytes / 1e6:.1f} MB")
 
-        return self._with_retries(url, take, obey_robots)
+        return self._with_retries(url, take, max_bytes, obey_robots)
 
     def _read_robots(self, url: str) -> bytes:
         text = BytesIO()
-        self._with_retries(url, partial(_copy, out=text, max_bytes=ROBOTS_BYTES), False)
+        take = partial(_copy, out=text, max_bytes=ROBOTS_BYTES)
+        self._with_retries(url, take, ROBOTS_BYTES, False)
         return text.getvalue()[:ROBOTS_BYTES]
 
-    def _with_retries(self, url: str, take: Take, obey_robots: bool) -> Mapping[str, str]:
+    def _with_retries(
+        self, url: str, take: Take, max_bytes: int, obey_robots: bool
+    ) -> Mapping[str, str]:
         tries = 0
         while True:
             try:
-                return self._follow(url, take, obey_robots)
+                return self._follow(url, take, max_bytes, obey_robots)
             except Busy as busy:
                 tries += 1
                 busy.host.failed(busy, tries)
 
-    def _follow(self, url: str, take: Take, obey_robots: bool) -> Mapping[str, str]:
+    def _follow(self, url: str, take: Take, max_bytes: int, obey_robots: bool) -> Mapping[str, str]:
         for _ in range(REDIRECTS + 1):
             where = parse(url)
             host = self._turns.host(where.host)
             if obey_robots:
                 self._robots.check(where, host)
-            with host.turn(), self._request(where, host) as response:
+            with host.turn(), self._request(where, host, max_bytes) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     url = urljoin(where.url, response.headers.get("Location", ""))
                     continue
@@ -112,7 +117,7 @@ class Web:
         raise Refused(f"more than {REDIRECTS} redirects")
 
     @contextmanager
-    def _request(self, where: Address, host: Host) -> Iterator[HTTPResponse]:
+    def _request(self, where: Address, host: Host, max_bytes: int) -> Iterator[HTTPResponse]:
         """The response to one request, open inside the `with`.
 
         Raises `Busy` if the connection fails, also while the response is read, and `Refused` for an
@@ -129,13 +134,15 @@ class Web:
                 "User-Agent": self._agent,
                 "Accept-Encoding": "identity",  # a compressed response could unpack to gigabytes
             }
+            most = 2 * max_bytes + AROUND
+            connection.response_class = partial(_Response, most=most)  # pyright: ignore[reportAttributeAccessIssue]
             connection.request("GET", where.target, headers=headers, preload_content=False)
             yield connection.getresponse()
             if late.is_set():  # without a Content-Length, hanging up looks like a complete response
                 raise TimeoutError("the response is not complete")
         except ssl.SSLCertVerificationError as error:
             raise Refused(f"its certificate is not valid: {error.verify_message}") from error
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
+        except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):  # this machine's disk
                 raise
             slow = f" (cut off after {WHOLE} s)" if late.is_set() else ""
@@ -175,6 +182,36 @@ class Web:
         open_now.append(connection.sock)  # the connection drops it when the response starts
         connection.sock.settimeout(SILENCE)
         return connection
+
+
+class _Response(http.client.HTTPResponse):
+    """Reads at most `most` bytes from its socket, whether they are headers, trailers, the sizes of
+    chunks or the body."""
+
+    def __init__(self, sock: socket.socket, *args: Any, most: int, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Counted(self.fp.detach(), most))
+
+
+class _Counted(io.RawIOBase):
+    """The bytes of `raw`. Raises `Refused` once there are more than `most`."""
+
+    def __init__(self, raw: io.RawIOBase, most: int) -> None:
+        self._raw, self._left = raw, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        read = self._raw.readinto(buffer)
+        self._left -= read or 0
+        if self._left < 0:
+            raise Refused("the server sends more than a file of the size allowed needs")
+        return read
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _check_status(response: HTTPResponse, host: Host) -> None:

@@ -76,6 +76,33 @@ def test_no_chunk_size_lifts_the_limit(server, refusal, size):
     assert len(sent) < 20  # MB: what fits into the sockets' buffers
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+LONG = 50_000 * b"x"
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\nA: " + LONG + b"\r\n\r\n"),
+        (HEAD, b"1;" + LONG + b"\r\nx\r\n"),
+        (HEAD + b"1\r\nx\r\n0\r\n", b"A: " + LONG + b"\r\n"),
+    ],
+    ids=["answers that announce another", "chunk extensions", "trailers"],
+)
+def test_what_is_no_body_is_counted_too(server, refusal, first, again):
+    sent = []
+
+    def endless(handler):
+        handler.wfile.write(first)
+        for _ in range(1000):
+            handler.wfile.write(again)
+            sent.append(len(again))
+
+    server.routes["/a"] = endless
+    assert "sends more than" in str(refusal(f"{server.url}/a", max_bytes=200_000))
+    assert server.times("/a") == 1 and sum(sent) < 20_000_000  # what fits into the sockets' buffers
+
+
 def test_a_chunked_answer_is_read_whole_or_refused(server, fetch, refusal):
     chunks = b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n"
     head = JPEG | {"Content-Length": None, "Transfer-Encoding": "chunked"}
