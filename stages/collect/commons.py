@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from stages.collect.candidate import NOT_STATED, Candidate, Context, plain, read
 from stages.collect.downloads import download
@@ -30,7 +30,9 @@ from stages.records.sources import Commons, Entry
 
 BATCH = 50  # files in an answer
 WIDTH = 1280  # pixels: Commons keeps pictures of this width ready, and no face needs more
-MAX_ANSWER = 20_000_000  # bytes
+MAX_ANSWER = 5_000_000  # bytes
+ANSWERS = 500  # of one category or search, which is 25,000 files
+MAX_HTML = 10_000  # characters of a description's field; HTMLParser's time grows with the square
 TYPES = ("image/jpeg", "image/png", "image/webp")
 FIELDS = ("LicenseShortName", "Artist", "Credit", "Attribution")
 WAIT = ("maxlag", "ratelimited", "readonly")  # errors that pass
@@ -73,7 +75,7 @@ class _Page(msgspec.Struct):
         fields = self.info.extmetadata
         text = _Text()
         if isinstance(fields, dict) and name in fields:
-            text.feed(str(fields[name].value))
+            text.feed(str(fields[name].value)[:MAX_HTML])
         text.close()
         return plain("".join(text.parts))
 
@@ -107,7 +109,7 @@ def candidates(source: Commons, context: Context) -> list[Candidate]:
     Files that are not usable are returned with their `reason`. Raises `UserError` for a list that
     is wrong, and if the API does not answer.
     """
-    web = Web(source.contact, allow_private=source.allow_private)
+    web = Web(source.contact, source.allow_private, source.max_crawl_delay)
     offers = [
         offer
         for label, entries in _lists(source, context).items()
@@ -129,7 +131,7 @@ def _lists(source: Commons, context: Context) -> dict[str, list[Entry]]:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
             lists = TypeAdapter(dict[str, list[Entry]]).validate_python(content)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise UserError(f"{where} is not a list of categories a class: {error}") from error
     if unknown := sorted(set(lists) - set(context.classes)):
         raise UserError(
@@ -162,7 +164,7 @@ def _of_class(
 
 
 def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[_Page]:
-    """The files of one category or search."""
+    """The files of one category or search, as many as `ANSWERS` hold."""
     query: Query = {
         "action": "query",
         "format": "json",
@@ -183,7 +185,7 @@ def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[_Page
     more: Query | None = {}
     pages: dict[str, _Page] = {}
     found = False
-    while more is not None:
+    for _ in range(ANSWERS):
         answer = _ask(web, api, query | more, context.key)
         for page in answer.query.pages if answer.query else []:
             # If a description does not fit into one answer, its page comes again in the next.
@@ -194,6 +196,11 @@ def _files(entry: Entry, api: str, context: Context, web: Web) -> Iterator[_Page
             found = found or bool(pages)
             yield from (pages[title] for title in sorted(pages))
             pages = {}
+        if more is None:
+            break
+    else:
+        name = entry.category or entry.search
+        log.warning("%s: %r has no end; the first %d answers are used", api, name, ANSWERS)
     if not found:
         log.warning("%s: %r has no files; check its name", api, entry.category or entry.search)
 
@@ -213,7 +220,9 @@ def _ask(web: Web, api: str, query: Query, key: str) -> _Answer:
                 url, text, types=("application/json",), max_bytes=MAX_ANSWER, obey_robots=False
             )
             answer = msgspec.json.decode(text.getvalue(), type=_Answer)
-        except (Refused, msgspec.DecodeError) as reason:
+            if answer.query and len(answer.query.pages) > BATCH:
+                raise Refused(f"it sends {len(answer.query.pages)} files, of at most {BATCH}")
+        except (Refused, ValueError, RecursionError) as reason:
             raise UserError(f"{key}.api: {api} does not answer as MediaWiki: {reason}") from reason
         if answer.error is None:
             return answer

@@ -45,7 +45,7 @@ def candidates(source: Urls, context: Context) -> list[Candidate]:
     path = below(source.file, context, "file")
     rows = list(_rows(path, context))
     wanted = [row.url for row in rows if not row.reason]
-    web = Web(source.contact, allow_private=source.allow_private)
+    web = Web(source.contact, source.allow_private, source.max_crawl_delay)
     forgotten = context.forgotten.sha256s
     got = download(wanted, context.downloads, web, forgotten, desc=f"download {path.name}")
     return [_candidate(row, row.reason or got[row.url]) for row in rows]

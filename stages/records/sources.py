@@ -108,6 +108,13 @@ class Urls(Section):
     )
     contact: Contact
     allow_private: AllowPrivate = False
+    max_crawl_delay: float = Field(
+        30,
+        ge=0,
+        le=600,
+        description="Seconds. Nothing is downloaded from a site whose robots.txt asks for a longer "
+        "pause between two requests (`Crawl-delay`).",
+    )
 
 
 class Entry(Section):
@@ -155,6 +162,9 @@ class Commons(Section):
         description="The address of the MediaWiki API.",
     )
     allow_private: AllowPrivate = False
+    max_crawl_delay: float = Field(
+        30, ge=0, le=600, description="Seconds, as for `urls`; it counts for the pictures' server."
+    )
 
     @model_validator(mode="after")
     def _one_list(self) -> "Commons":

@@ -1,6 +1,9 @@
 import json
+import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stages.collect.candidate import check
 from stages.collect.commons import allows, candidates
@@ -139,6 +142,89 @@ def test_an_api_that_refuses_is_named(ask, commons, answer, said):
     with pytest.raises(UserError, match="sources.0.api") as error:
         ask({"cool": ["Category:Anna"]})
     assert said in str(error.value)
+
+
+JSON_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=6,
+)
+ADDRESSES = ["", "http://[", "http://a:99999/", "//x", "http://\x00/", "\ud800", "http://a..b/"]
+PLACES = [
+    *([], ["query"], ["query", "pages"], ["query", "pages", 0], ["continue"], ["batchcomplete"]),
+    *(["query", "pages", 0, "title"], ["query", "pages", 0, "imageinfo"], ["error"]),
+    *(["query", "pages", 0, "imageinfo", 0, name] for name in ("url", "thumburl", "mime")),
+    ["query", "pages", 0, "imageinfo", 0, "descriptionurl"],
+    ["query", "pages", 0, "imageinfo", 0, "extmetadata"],
+    ["query", "pages", 0, "imageinfo", 0, "extmetadata", "Artist"],
+    ["query", "pages", 0, "imageinfo", 0, "extmetadata", "Artist", "value"],
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(PLACES), JSON_VALUE | st.sampled_from(ADDRESSES))
+def test_any_json_gives_files_or_one_line(ask, commons, place, value):
+    """An answer that is right but for one place."""
+    answer = {"query": {"pages": [commons.file(0, "CC BY 2.0", b"")]}, "batchcomplete": True}
+    inner = whole = {"": answer}
+    for name in (where := ["", *place])[:-1]:
+        inner = inner[name]
+    inner[where[-1]] = value
+    commons.trouble = [(200, JSON, json.dumps(whole[""]).encode())]
+    try:
+        assert len(ask({"cool": ["Category:Nobody"]})) <= 1
+    except UserError as error:
+        assert "sources.0.api" in str(error)
+    commons.trouble.clear()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b'{"query": {"pages": [{"title": "\xff"}]}}',
+        b"[" * 100_000,
+        b'{"query": {"pages": [{"title": "a", "imageinfo": [{"extmetadata": {"Artist": {"value": '
+        + b"[" * 5000
+        + b"]" * 5000
+        + b"}}}]}]}}",
+        b'{"continue": {"a": ' + b"9" * 5000 + b"}}",
+        b'{"query": {"pages": [' + b",".join([b'{"title": "a"}'] * 51) + b"]}}",
+        b'{"a": "' + b"x" * 5_000_000 + b'"}',
+    ],
+)
+def test_an_answer_beyond_all_bounds_is_one_line(ask, commons, body):
+    commons.trouble = [(200, JSON, body)]
+    with pytest.raises(UserError, match=r"sources\.0\.api.*does not answer as MediaWiki"):
+        ask({"cool": ["Category:Anna"]})
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("pages", [0, 1])
+def test_answers_without_end_are_ended(ask, commons, monkeypatch, caplog, done, pages):
+    monkeypatch.setattr("stages.collect.commons.ANSWERS", 20)
+    file = commons.file(1, "CC BY 2.0", b"x")
+
+    def answer(handler):
+        commons.queries.append(handler.path)
+        more = {"gcmcontinue": str(len(commons.queries)), "continue": "-||"}
+        content = {"batchcomplete": done, "continue": more, "query": {"pages": [file] * pages}}
+        return 200, JSON, json.dumps(content).encode()
+
+    commons.server.routes["/w/api.php"] = answer
+    rows = ask({"cool": ["Category:Endless"]})
+    assert len(commons.queries) == 20 and "'Category:Endless' has no end" in caplog.text
+    assert len(rows) == (pages and done)
+
+
+@pytest.mark.parametrize("html", ["<a ", "<!--", "<![CDATA[", "</", "&", "<b>", "<script>"])
+def test_long_descriptions_are_read_in_time(ask, commons, html):
+    [page] = commons.files["Category:Long"] = [commons.file(30, "CC BY 2.0", b"")]
+    page["imageinfo"][0]["extmetadata"]["Artist"]["value"] = html * 150_000
+    began = time.process_time()
+    assert len(ask({"cool": ["Category:Long"]})) == 1
+    assert time.process_time() - began < 2  # was over a minute
 
 
 def test_endless_lag_is_given_up(ask, commons):

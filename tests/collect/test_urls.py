@@ -146,6 +146,14 @@ def test_private_addresses_are_refused_by_default(ask, context):
     assert "private address" in candidates(source, known)[0].reason
 
 
+def test_a_site_that_is_too_slow_for_the_parameter_is_left_out(ask, server):
+    server.routes["/robots.txt"] = (200, {}, b"User-agent: *\nCrawl-delay: 600\n")
+    found = ask(("/0.jpg", "cool"), ("/1.jpg", "cool"))
+    assert {each.reason for each in found} == {
+        "robots.txt asks for 600 s between two requests; max_crawl_delay allows 30 s"
+    }
+
+
 def test_forgotten_photos_are_neither_requested_nor_kept(ask, server, jpeg, tmp_path):
     sha256 = hashlib.sha256(jpeg(1)).hexdigest()
     tombstones = [("", "person", person_hash("Anna"), ""), ("tone", "sha256", sha256, "")]

@@ -26,7 +26,7 @@ from urllib3.util import Retry
 from stages.collect.web.errors import Refused
 from stages.collect.web.guard import Address, ip_addresses, parse
 from stages.collect.web.robots import AGENT, ROBOTS_BYTES, Robots
-from stages.collect.web.turns import Busy, Host, Turns
+from stages.collect.web.turns import MAX_WAIT, Busy, Host, Turns
 from stages.common.images import MAX_BYTES
 
 REDIRECTS = 5
@@ -43,14 +43,17 @@ class Web:
     """Downloads for one source; safe to use from many threads.
 
     `contact`, an e-mail address or a web page, is sent with every request as part of the
-    User-Agent. `allow_private` also allows this machine and its network.
+    User-Agent. `allow_private` also allows this machine and its network. `max_crawl_delay`: see
+    `Robots`.
     """
 
-    def __init__(self, contact: str, *, allow_private: bool = False) -> None:
+    def __init__(
+        self, contact: str, allow_private: bool = False, max_crawl_delay: float = MAX_WAIT
+    ) -> None:
         self._agent = f"{AGENT}/0.1 ({contact})"
         self._allow_private = allow_private
         self._turns = Turns()
-        self._robots = Robots(self._read_robots)
+        self._robots = Robots(self._read_robots, max_crawl_delay)
         self._tls = ssl.create_default_context(cafile=certifi.where())
 
     def stop(self) -> None:

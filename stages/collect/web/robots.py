@@ -4,9 +4,11 @@
   stands for any characters, and a final `$` for the end of the address.
 - A site without robots.txt (status 4xx) allows everything. A site whose robots.txt cannot be had
   (status 429 or 5xx, no connection) allows nothing.
-- Crawl-delay, which is not part of the RFC, is kept as well.
+- Crawl-delay, which is not part of the RFC, is kept as well. It is said how long that makes things
+  take, and a site that asks for more than the parameters allow is left out.
 """
 
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,15 +22,18 @@ from stages.collect.web.turns import Host
 AGENT = "face-automl"  # the product token: robots.txt may have rules for this name
 ROBOTS_BYTES = 500 * 1024  # the RFC asks to read at least these; what follows is not read
 
+log = logging.getLogger(__name__)
+
 
 class Robots:
     """The rules of each site, read once by the first thread that needs them.
 
     `read(url)` returns the first `ROBOTS_BYTES` of a robots.txt, or raises `Refused`.
+    `max_crawl_delay`: the longest Crawl-delay that is kept, seconds.
     """
 
-    def __init__(self, read: Callable[[str], bytes]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[str], bytes], max_crawl_delay: float) -> None:
+        self._read, self._max_crawl_delay = read, max_crawl_delay
         self._rules: dict[str, Protego | Refused] = {}
         self._lock = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -55,5 +60,17 @@ class Robots:
                 return Refused(f"robots.txt: {error}", passing=error.passing)
             text = ""
         rules = Protego.parse(text)
-        host.slow_down(rules.crawl_delay(AGENT) or 0)
+        delay = rules.crawl_delay(AGENT) or 0
+        if delay > self._max_crawl_delay:
+            return Refused(
+                f"robots.txt asks for {delay:g} s between two requests; "
+                f"max_crawl_delay allows {self._max_crawl_delay:g} s"
+            )
+        if delay:
+            hours = delay * 1000 / 3600
+            log.warning(
+                "%s asks for %g s between two requests: 1,000 files take %.1f hours",
+                *(origin, delay, hours),
+            )
+            host.slow_down(delay)
         return rules

@@ -64,9 +64,9 @@ class Host:
             self._ready = max(self._ready, time.monotonic() + min(seconds, MAX_WAIT))
 
     def slow_down(self, delay: float) -> None:
-        """Leave `delay` seconds, but at most `MAX_WAIT`, between the starts of two requests."""
+        """Leave `delay` seconds between the starts of two requests."""
         with self._lock:
-            self._delay = max(self._delay, min(delay, MAX_WAIT))
+            self._delay = max(self._delay, delay)
 
     def succeeded(self) -> None:
         with self._lock:

@@ -47,6 +47,24 @@ def test_crawl_delay(server, fetch):
     assert time.monotonic() - start > 0.8
 
 
+def test_a_crawl_delay_is_said_with_what_it_means(server, fetch, caplog):
+    server.routes["/robots.txt"] = (200, {}, b"User-agent: *\nCrawl-delay: 36\n")
+    server.routes["/a"] = (200, JPEG, b"x")
+    assert fetch(f"{server.url}/a") == b"x"
+    said = f"{server.url} asks for 36 s between two requests: 1,000 files take 10.0 hours"
+    assert caplog.messages == [said]
+
+
+@pytest.mark.parametrize("delay", ["30.5", "600", "604800", "9" * 30])
+def test_a_longer_crawl_delay_than_allowed_leaves_the_site_out(server, refusal, delay):
+    server.routes["/robots.txt"] = (200, {}, f"User-agent: *\nCrawl-delay: {delay}\n".encode())
+    server.routes["/a"] = (200, JPEG, b"x")
+    client = Web("me@example.org", allow_private=True, max_crawl_delay=30)
+    for _ in range(2):
+        assert "max_crawl_delay allows 30 s" in str(refusal(f"{server.url}/a", client))
+    assert server.asked == ["/robots.txt"]
+
+
 @pytest.mark.parametrize(
     ("rules", "path", "allowed"),
     [
