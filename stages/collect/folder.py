@@ -7,17 +7,19 @@ Names are compared and kept in Unicode's NFC form: macOS writes Korean in anothe
 """
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+
+import regex
 
 from stages.collect.candidate import Candidate, Context, plain, read
 from stages.collect.columns import refuse_reserved
 from stages.common.errors import UserError
 from stages.records.sources import Folder
 
+SECONDS = 1  # for an expression and one name: `(a+)+b` doubles its steps with every letter
 LITTER = ("thumbs.db", "desktop.ini")  # hidden files of Windows; others begin with a dot
 
 
@@ -33,13 +35,15 @@ def candidates(source: Folder, context: Context) -> list[Candidate]:
     known = {_nfc(name): name for name in context.classes}
     _refuse_unknown_folders(root, known, source, context.key)
     paths = [path for path in _files(root) if path not in context.lists]
-    found = [_candidate(path, root, known, source) for path in paths]
+    found = [_candidate(path, root, known, source, context.key) for path in paths]
     _refuse_expressions(found, source, context.key)
     return found
 
 
-def _candidate(path: Path, root: Path, known: dict[str, str], source: Folder) -> Candidate:
-    """`known`: folder name -> class."""
+def _candidate(
+    path: Path, root: Path, known: dict[str, str], source: Folder, key: str
+) -> Candidate:
+    """`known`: folder name -> class. `key`: the source in params.yaml."""
     name = _nfc(path.relative_to(root).as_posix())
     *folders, file = name.split("/")
     wild = folders[:1] == ["wild"]
@@ -47,14 +51,14 @@ def _candidate(path: Path, root: Path, known: dict[str, str], source: Folder) ->
     return Candidate(
         name=name,
         label=label,
-        person=_person(source.person, file) if label else "",
+        person=_person(source.person, file, f"{key}.person") if label else "",
         part="wild" if wild else "pool",
         source="folder",
         load=partial(read, path),
         licence=source.licence,
         author=source.author,
         reason=_refusal(path, root) or ("" if label else "not in a class's folder"),
-        columns=_columns(source.columns, file),
+        columns=_columns(source.columns, file, f"{key}.columns"),
     )
 
 
@@ -113,20 +117,31 @@ def _list(names: list[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _person(expression: str | None, file: str) -> str:
+def _person(expression: str | None, file: str, key: str) -> str:
     """What the expression's first group finds in the name; "" if it does not match."""
-    match = re.search(expression, file) if expression else None
+    match = _search(expression, file, key)
     return (match[1] or "") if match else ""
 
 
 def _groups(expression: str | None) -> list[str]:
-    return list(re.compile(expression).groupindex) if expression else []
+    return list(regex.compile(expression).groupindex) if expression else []
 
 
-def _columns(expression: str | None, file: str) -> dict[str, str]:
+def _columns(expression: str | None, file: str, key: str) -> dict[str, str]:
     """What the expression's named groups find in the name; "" if they find nothing."""
-    match = re.search(expression, file) if expression else None
+    match = _search(expression, file, key)
     return {name: plain((match and match[name]) or "") for name in _groups(expression)}
+
+
+def _search(expression: str | None, file: str, key: str) -> regex.Match[str] | None:
+    """Raises `UserError` if that takes over `SECONDS`."""
+    try:
+        return regex.search(expression, file, timeout=SECONDS) if expression else None
+    except TimeoutError:
+        raise UserError(
+            f"{key}: {expression!r} takes over {SECONDS} s for the name {file!r}; write it without "
+            "a repetition inside of a repetition, such as (a+)+"
+        ) from None
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -3,10 +3,10 @@
 The descriptions become docs/parameters.md (`python -m stages.params.describe`).
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
+import regex
 from pydantic import Field, field_validator, model_validator
 
 from stages.records.section import Listed, PathName, Positive, Section, Seed, Wrong
@@ -28,10 +28,10 @@ AllowPrivate = Annotated[
 ]
 
 
-def _expression(text: str) -> re.Pattern[str]:
+def _expression(text: str) -> regex.Pattern[str]:
     try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
+        return regex.compile(text)
+    except (regex.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -264,6 +265,19 @@ def test_person_that_matches_nothing_shows_a_name(photos, run):
     message = refusal(run, photos, person=r"person-(\d+)")
     assert "tasks.tone.collect.sources.0.person" in message and r"person-(\\d+)" in message
     assert ".jpg" in message or ".png" in message
+
+
+@pytest.mark.parametrize("expression", ["(?P<a>x|xx)+y", "^(?P<a>(x|x[^y])+)-$"])
+@pytest.mark.parametrize("key", ["person", "columns"])
+def test_an_expression_that_takes_for_ever_is_named_with_the_name(
+    photos, run, monkeypatch, expression, key
+):
+    monkeypatch.setattr("stages.collect.folder.SECONDS", 0.2)
+    put(photos / "cool" / f"{'x' * 60}.jpg", 20)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=rf"sources\.0\.{key}: .*takes over 0.2 s.*xxx\.jpg'"):
+        run(photos, sources=[{"source": "folder", key: expression}])
+    assert time.monotonic() - began < 5
 
 
 def test_class_with_too_few_photos_is_named_with_the_reasons(photos, run):
