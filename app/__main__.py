@@ -67,6 +67,8 @@ def _chain(folder: Path) -> tuple[Chain, str]:
 
 def _read(photo: Path) -> bytes:
     """At most one byte more than a chain accepts, so that a huge file does not fill the memory."""
+    if photo.exists() and not photo.is_file():
+        raise UserError(f"{photo}: not a file")  # reading a named pipe would wait for ever
     try:
         with photo.open("rb") as file:
             return file.read(MAX_BYTES + 1)

@@ -4,6 +4,7 @@ Each step is the stage's own function on the same arrays, so that a photo gets t
 it got in the exam.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from stages.records.trials import CLASSES, MODEL, Outputs
 from stages.records.weights import WEIGHTS
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,20 +102,30 @@ class Chain:
             raise UserError(
                 f"{folder} is not a whole chain; run `dvc pull` or `dvc repro` ({error})"
             ) from error
-        # Servers answer in threads, but OpenCV's networks take one photo at a time.
-        self._lock = threading.Lock()
+        # Servers answer in threads, but OpenCV's networks and the memory take one photo at a time.
+        self._lock = threading.RLock()
 
     def answer(self, photo: bytes) -> Answer:
-        """The answer for a jpg, png or webp file's bytes; never raises for what they hold."""
+        """The answer for a jpg, png or webp file's bytes. It never raises: what goes wrong with a
+        photo is the reason that it has no answer."""
+        try:
+            return self.examine(photo)
+        except Exception as error:
+            log.warning("A photo of %d bytes gets no answer", len(photo), exc_info=error)
+            return Answer(reason=f"cannot be examined ({type(error).__name__})")
+
+    def examine(self, photo: bytes) -> Answer:
+        """As `answer`, but raises what a library raises, so that a broken chain shows."""
         if len(photo) > MAX_BYTES:
             return Answer(reason=f"{len(photo)} bytes; at most {MAX_BYTES} are allowed")
-        try:
-            seen = Seen(decode(photo))
-        except BadImage as error:
-            return Answer(reason=str(error))
-        if not self.faces(seen):
-            return Answer(reason="no face found")
-        return self.about(seen, self.choose(seen))
+        with self._lock:  # also while it is decoded: a few hundred kB can take a gigabyte
+            try:
+                seen = Seen(decode(photo))
+            except BadImage as error:
+                return Answer(reason=str(error))
+            if not self.faces(seen):
+                return Answer(reason="no face found")
+            return self.about(seen, self.choose(seen))
 
     def faces(self, seen: Seen) -> list[Face]:
         """All faces on a photo, in the detector's order."""

@@ -13,6 +13,7 @@ from mlflow.pyfunc.model import PythonModel
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map
 
+from app import memory
 from app.chain import Chain
 
 SIGNATURE = ModelSignature(
@@ -39,6 +40,7 @@ class FaceModel(PythonModel):
     """Column `photo`: a jpg, png or webp file's bytes (base64 where they are sent as JSON)."""
 
     def load_context(self, context: Any) -> None:
+        memory.give_back()
         self._chain = Chain(Path(context.artifacts["chain"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict | None = None) -> Any:

@@ -3,28 +3,25 @@
 Reads params.yaml and data/promote; writes nothing but what visitors give, if `app.inbox` is set.
 """
 
-import ctypes
 import ipaddress
 import logging
 import socket
-from contextlib import suppress
 from pathlib import Path
 
+from app import memory
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.params.merge import load_app, titles
 from stages.records.params import App
 
 log = logging.getLogger(__name__)
-LARGE = 2**20  # bytes
-M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 END = 5  # seconds that photos under way get when the server ends
 
 
 def main() -> None:
     app, names = load_app(), titles()
     listener = _listen(app)
-    _give_memory_back()
+    memory.give_back()
     log.info("Loading the networks ...")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it counts the networks as retracings
     from app.server.promoted import Promoted
@@ -38,13 +35,6 @@ def main() -> None:
     config = uvicorn.Config(site(promoted, app, names), **UVICORN, timeout_graceful_shutdown=END)
     log.info("The page is at http://%s:%s (Ctrl-C ends it)", app.host, app.port)
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def _give_memory_back() -> None:
-    """Large blocks go back to the system as soon as they are free. Without that, glibc keeps some
-    300 MB of the largest photos."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def _listen(app: App) -> socket.socket:

@@ -200,8 +200,15 @@ class Desk:
         self._room += 1
 
     async def work(self, function: Callable[[], T]) -> T:
-        """`function()` in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        """`function()` in a thread. What goes wrong with a photo there is the reason that it has
+        no answer."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        except Refused:
+            raise
+        except Exception as error:
+            log.warning("A photo gets no answer", exc_info=error)
+            raise Refused(422, "error.odd_photo") from error
 
 
 class Guard:

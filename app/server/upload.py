@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from app.server.words import Refused
-from stages.common.images import MIN_SIDE, BadImage, decode, extension
+from stages.common.images import MIN_SIDE, STRIP, BadImage, decode, extension
 from stages.records.params import App
 
 # Sizes are checked here; Pillow would write a line about each photo that is too large.
@@ -124,3 +124,5 @@ def _refuse_size(photo: bytes, megapixels: int) -> None:
         raise Refused(422, "error.too_many_pixels", megapixels=megapixels)
     if min(width, height) < MIN_SIDE:
         raise Refused(422, "error.too_small", pixels=MIN_SIDE)
+    if max(width, height) > STRIP * min(width, height):
+        raise Refused(422, "error.too_narrow", times=STRIP)

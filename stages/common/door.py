@@ -7,11 +7,15 @@ ends as it does at any other moment.
 import argparse
 import errno
 import logging
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from types import TracebackType
 
 from stages.common.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: `ulimit -f`
 
 
 def door(main: Callable[[str], None]) -> None:
@@ -31,9 +35,19 @@ def enter(main: Callable[[], None]) -> None:
     except UserError as error:
         sys.exit(f"ERROR: {error}")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not _full(error):
             raise
-        sys.exit(f"ERROR: the disk is full ({error}). Free some space, then run `dvc repro` again.")
+        sys.exit(
+            f"ERROR: the disk or a limit is full ({str(error)[:300]}). "
+            "Free some space or raise the limit, then run `dvc repro` again."
+        )
+
+
+def _full(error: OSError) -> bool:
+    """`shutil.copytree` raises an error without a number, made of the texts of others."""
+    if isinstance(error, shutil.Error):
+        return any(os.strerror(number) in str(error) for number in FULL)
+    return error.errno in FULL
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -9,19 +9,34 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from stages.common.errors import UserError
+
 MAX_BYTES = 100_000_000  # of a photo's file: none is larger, and each is read whole
 MAX_PIXELS = 100_000_000  # read from the header, as a few hundred kB can unpack to gigabytes
 MIN_SIDE = 16  # pixels: less shows no face
+STRIP = 20  # times as long as wide: shrunk to a detector's size, it would vanish
 # Of a progressive JPEG. Encoders make about 10; each costs up to 40 ms, and a hostile file can have
 # one every 140 bytes.
 MAX_SCANS = 100
-STRIP = 256  # rows
+ROWS = 256  # of a picture, converted at a time
 MARKER = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]")  # of a JPEG segment with a length
 SCAN, END = 0xDA, 0xD9
 
 
 class BadImage(ValueError):
     """Bytes that are not a usable photo; the message is the reason, fit for `rejected.csv`."""
+
+
+def why(error: Exception) -> str:
+    """Why a photo is left out that a library failed on: its text is about this photo alone.
+
+    Raises `error` again if it is about the machine, such as a full disk, or for the user to mend.
+    """
+    memory = isinstance(error, MemoryError) or getattr(error, "code", None) == cv2.Error.StsNoMem
+    if memory or isinstance(error, (OSError, UserError)):
+        raise error
+    line = (str(error).strip() or "no message").splitlines()[0][:200]
+    return f"cannot be examined ({type(error).__name__}: {line})"
 
 
 def extension(data: bytes) -> str:
@@ -44,7 +59,8 @@ def decode(data: bytes) -> np.ndarray:
     An embedded colour profile is converted to sRGB. Like browsers, this ignores a profile that is
     broken or of another colour model than the picture. Of an animation, the first frame is taken.
     Raises `BadImage` for anything else, and for a picture that is cut short, has more than
-    `MAX_PIXELS` pixels, a side below `MIN_SIDE`, or more than `MAX_SCANS` scans.
+    `MAX_PIXELS` pixels, a side below `MIN_SIDE`, sides of which one is more than `STRIP` times the
+    other, or more than `MAX_SCANS` scans.
     """
     if extension(data) == "jpg" and (scans := _scans(data)) > MAX_SCANS:
         raise BadImage(f"a JPEG in {scans} scans; at most {MAX_SCANS} are decoded")
@@ -55,6 +71,8 @@ def decode(data: bytes) -> np.ndarray:
                 raise BadImage(_too_large(f"{width} x {height}"))
             if min(width, height) < MIN_SIDE:
                 raise BadImage(f"{width} x {height} pixels; a side must have at least {MIN_SIDE}")
+            if max(width, height) > STRIP * min(width, height):
+                raise BadImage(f"{width} x {height} pixels; too narrow a strip to show a face")
             image.load()
             upright = _upright(image)
         del image  # 160 MB of a large photo that was turned
@@ -91,8 +109,8 @@ def _upright(image: Image.Image) -> Image.Image:
 def _pixels(image: Image.Image) -> np.ndarray:
     """Strip by strip: a large picture with a profile or transparency takes half a GB else."""
     pixels = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):
-        bottom = min(top + STRIP, image.height)
+    for top in range(0, image.height, ROWS):
+        bottom = min(top + ROWS, image.height)
         strip = image.crop((0, top, image.width, bottom))
         pixels[top:bottom] = np.asarray(_to_srgb(strip))
     return pixels

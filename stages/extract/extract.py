@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec.structs import asdict
 
 from stages.common.closure import closure
 from stages.common.errors import UserError
-from stages.common.images import BadImage, decode, write_png
+from stages.common.images import BadImage, decode, why, write_png
 from stages.common.reuse import Made, reuse
 from stages.common.version import version
 from stages.extract.crop import Geometry, crop
@@ -126,14 +127,26 @@ def _start(weights: Path, min_score: float, which: str, geometry: Geometry) -> N
 
 
 def _one(photo: Path, out: Path) -> Found:
+    data = photo.read_bytes()
     try:
-        image = decode(photo.read_bytes())
+        found = _find(data)
     except BadImage as error:
         return Found(_detector.name, str(error))
+    except Exception as error:
+        return Found(_detector.name, why(error))
+    if found is None:
+        return Found(_detector.name, "no face found")
+    square, measures = found
+    write_png(out, square)
+    return Found(_detector.name, measures=measures)
+
+
+def _find(photo: bytes) -> tuple[np.ndarray, Measures] | None:
+    """The crop, and what is measured on it; None: no face."""
+    image = decode(photo)
     faces = _detector.detect(image)
     if not faces:
-        return Found(_detector.name, "no face found")
+        return None
     face = choose(faces, _which, image.shape)
     square = crop(image, face, _geometry)
-    write_png(out, square)
-    return Found(_detector.name, measures=measure(square, face, len(faces), _geometry))
+    return square, measure(square, face, len(faces), _geometry)

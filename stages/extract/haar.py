@@ -11,7 +11,7 @@ import numpy as np
 from cv2.typing import Rect
 
 from stages.extract.face import Face
-from stages.extract.shrink import is_strip, shrink
+from stages.extract.shrink import shrink
 
 SIDES = 480, 960  # pixels; the second size is tried where the first shows no face
 MIN_SIDE = 0.12  # of the photo's shorter side: most smaller finds are no faces
@@ -34,8 +34,6 @@ class Haar:
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """`Face.score` is the number of overlapping finds; the eyes are estimated from the box."""
-        if is_strip(image):
-            return []
         for side in SIDES:
             small, scale = shrink(image, side)
             gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

@@ -3,13 +3,6 @@
 import cv2
 import numpy as np
 
-STRIP = 20  # times as long as wide: shrunk, it would vanish
-
-
-def is_strip(image: np.ndarray) -> bool:
-    """Whether a picture is too narrow to look for faces in it."""
-    return max(image.shape[:2]) > STRIP * min(image.shape[:2])
-
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """`image` with no side longer than `side` pixels, and its size as a share of the original's."""

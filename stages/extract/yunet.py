@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stages.extract.face import Face
-from stages.extract.shrink import is_strip, shrink
+from stages.extract.shrink import shrink
 
 SIDES = 640, 1600  # pixels; the second size is tried where the first shows no face
 
@@ -22,8 +22,6 @@ class YuNet:
         self._network = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        if is_strip(image):
-            return []
         for side in SIDES:
             small, scale = shrink(image, side)
             self._network.setInputSize(small.shape[1::-1])

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from stages.common.closure import closure
-from stages.common.images import read_png, write_png
+from stages.common.errors import UserError
+from stages.common.images import read_png, why, write_png
 from stages.common.reuse import reuse
 from stages.common.version import version
 from stages.records.faces import GEOMETRY, Crop
@@ -42,6 +43,7 @@ class CutBy(Record):
 
     session: str
     coverage: float  # see `coverage`
+    failed: str = ""  # why there is no cut-out
 
 
 def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "Session | None":
@@ -112,7 +114,7 @@ def matte(
     `faces`: data/faces/<task>. A cut-out that covers less than `NOTHING_LEFT` of its crop is left
     out. One beyond the limits of `params.quality` is flagged, and left out if `params.drop` names
     the flag. Results that `scratch` has of an earlier run are used again, see
-    `stages.common.reuse`.
+    `stages.common.reuse`. Raises `UserError` if the session fails on every crop.
     """
     segmenter = WEIGHTS.read(weights).segmenter
     kept = [crop for crop in crops if crop.kept]
@@ -135,6 +137,11 @@ def matte(
         initargs=(weights, faces, params.onnx if segmenter.name == "onnx" else None),
         workers=workers,
     )
+    if found and all(made.row.failed for made in found):
+        raise UserError(
+            f"matte.session {segmenter.name}: it works on none of the {len(found)} crops. "
+            f"The first one {found[0].row.failed}"
+        )
     cutouts = [_row(crop, made.row, params) for crop, made in zip(kept, found, strict=True)]
     for row, made in zip(cutouts, found, strict=True):
         if row.kept:
@@ -146,7 +153,9 @@ def _row(crop: Crop, by: CutBy, params: "Matte") -> Cutout:
     odd = () if by.session == "none" else flags(by.coverage, params.quality)
     unwanted = [flag for flag in odd if flag in params.drop]
     reason = f"flagged: {', '.join(unwanted)}" if unwanted else ""
-    if by.coverage < NOTHING_LEFT:
+    if by.failed:
+        reason, odd = by.failed, ()
+    elif by.coverage < NOTHING_LEFT:
         reason, odd = "almost nothing left of the person", ()
     return Cutout(crop.id, crop.label, by.session, by.coverage, not reason, reason, odd)
 
@@ -157,6 +166,11 @@ def _start(weights: Path, faces: Path, onnx: "Onnx | None") -> None:
 
 
 def _one(face: Path, out: Path) -> CutBy:
-    cutout = cut_out(read_png(face), _session)
+    name = _session.model_name if _session else "none"
+    image = read_png(face)
+    try:
+        cutout = cut_out(image, _session)
+    except Exception as error:
+        return CutBy(name, 0.0, why(error))
     write_png(out, cutout, stored=True)  # each augmentation reads it again
-    return CutBy(_session.model_name if _session else "none", coverage(cutout))
+    return CutBy(name, coverage(cutout))

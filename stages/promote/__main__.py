@@ -8,7 +8,7 @@ import logging
 
 from stages.common.backend import import_keras
 from stages.common.door import door
-from stages.common.files import new_folder
+from stages.common.files import alone, new_folder
 from stages.records.folders import Folders
 from stages.records.params import read
 
@@ -21,7 +21,7 @@ def main(task: str) -> None:
     from stages.promote.chain_folder import show_card
     from stages.promote.promote import promote
 
-    with new_folder(at.promote) as out:
+    with alone(at.promote), new_folder(at.promote) as out:
         decision = promote(at, params, out)
     show_card(at)
     log.info("%s: %s", decision.decision, decision.reason)

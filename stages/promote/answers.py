@@ -124,7 +124,7 @@ def _by_chain(champion: Path, photos: list[Path], labels: np.ndarray) -> np.ndar
     rows = []
     bar = progress(photos, desc="the champion's chain", total=len(photos))
     for photo, label in zip(bar, labels, strict=True):
-        answer = chain.answer(photo.read_bytes())
+        answer = chain.examine(photo.read_bytes())
         if answer.label is None:
             wrong = np.zeros(len(chain.titles))
             wrong[(label + 1) % len(wrong)] = 1

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.files import new_folder, sha256
+from stages.common.files import alone, new_folder, sha256
 from stages.promote.chain_folder import show_card
 from stages.promote.history import event
 from stages.records.chain import CARD
@@ -42,7 +42,6 @@ def main(task: str) -> None:
 
     read(task)  # refuses an unknown task
     at, stage = Folders(task), f"promote@{task}"
-    check_former(at.promote)
     up_to_date = not json.loads(_dvc("status", "--json", stage))
     put_back(at.promote)
     show_card(at)
@@ -67,24 +66,25 @@ def put_back(folder: Path) -> None:
     """In `data/promote/<task>`: former becomes champion, and champion becomes challenger.
 
     A challenger that is there already stays, with the decision about it. What the test parts have
-    judged stays judged.
+    judged stays judged. Raises `UserError` if there is no champion, or no former one.
     """
-    out_of, back, challenger = (folder / name for name in ("champion", "former", "challenger"))
-    reason = f"rolled back by hand to {sha256(back / MODEL)[:12]}"
-    decision = PROMOTION.read(folder)
-    if challenger.is_dir():
-        why = f"{decision.reason}; the champion that it was judged against has been rolled back"
-        decision = replace(decision, reason=why)
-    else:
-        challenger = out_of
-        decision = replace(decision, decision="challenger", reason=reason)
-    gone, came = sha256(out_of / MODEL), sha256(back / MODEL)
-    history = [
-        *read_history(folder),
-        event("rollback", gone, TRIALS.read(out_of), reason),
-        event("champion", came, TRIALS.read(back), "put back by a rollback"),
-    ]
-    with new_folder(folder) as out:
+    with alone(folder), new_folder(folder) as out:
+        check_former(folder)
+        out_of, back, challenger = (folder / name for name in ("champion", "former", "challenger"))
+        reason = f"rolled back by hand to {sha256(back / MODEL)[:12]}"
+        decision = PROMOTION.read(folder)
+        if challenger.is_dir():
+            why = f"{decision.reason}; the champion that it was judged against has been rolled back"
+            decision = replace(decision, reason=why)
+        else:
+            challenger = out_of
+            decision = replace(decision, decision="challenger", reason=reason)
+        gone, came = sha256(out_of / MODEL), sha256(back / MODEL)
+        history = [
+            *read_history(folder),
+            event("rollback", gone, TRIALS.read(out_of), reason),
+            event("champion", came, TRIALS.read(back), "put back by a rollback"),
+        ]
         shutil.copytree(back, out / "champion")
         shutil.copytree(challenger, out / "challenger")
         card = out / "challenger" / CARD
@@ -99,7 +99,10 @@ def put_back(folder: Path) -> None:
 def _dvc(*arguments: str) -> str:
     """What `dvc` prints. Raises `UserError` if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         why = (done.stderr or done.stdout).strip()

@@ -79,8 +79,8 @@ class Folders:
 
 
 def of_all_tasks(stage: str, root: Path = Path()) -> list[Path]:
-    """The folders that a stage has written, one for each task."""
-    return sorted(path for path in (root / "data" / stage).glob("*") if path.is_dir())
+    """The folders that a stage has written, one for each task; not one that it is writing now."""
+    return sorted(path for path in (root / "data" / stage).glob("[!.]*") if path.is_dir())
 
 
 def pictures(folder: Path) -> Path:

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +16,7 @@ from stages.common.closure import ROOT, closure
 from stages.common.files import digest, sha256
 from stages.records.chain import deciding_files
 from stages.records.evaluation import EVALUATION, METRICS, Headline
-from stages.records.promotion import Role, read_history, reign
+from stages.records.promotion import SEEN, Role, read_history, reign
 from stages.records.trials import CLASSES, MODEL, TRIALS
 from stages.tracking.searches import MirroredSearch, find_search
 
@@ -142,14 +144,17 @@ def _log_chain(client: "MlflowClient", folder: Path, classes: dict[str, str], ru
     for part, headline in METRICS.read(folder).items():
         for name, value in _flat(headline).items():
             client.log_metric(run_id, f"{part}_{name}", value)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), TemporaryDirectory() as scratch:
+        chain = Path(scratch, folder.name)
+        # A model is given to others; who the photos show is not their business.
+        shutil.copytree(folder, chain, ignore=shutil.ignore_patterns(SEEN.path(folder).name))
         warnings.filterwarnings("ignore", ".*input example.*")  # it would be somebody's face
         mlflow.start_run(run_id=run_id)
         try:
             return mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(ROOT / "app/model.py"),
-                artifacts={"chain": str(folder.resolve())},
+                artifacts={"chain": str(chain)},
                 code_paths=[str(ROOT / "app"), str(ROOT / "stages")],
                 signature=SIGNATURE,
                 metadata={"classes": list(classes), "titles": list(classes.values())},

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.files import alone
 from stages.params.merge import load
 from stages.records.folders import Folders
 from stages.records.promotion import ROLES
 from stages.tracking.baselines import ensure_baselines
 from stages.tracking.cards import ensure_card
 from stages.tracking.models import ensure_registered, ensure_reigns
-from stages.tracking.store import connect
+from stages.tracking.store import ARTIFACTS, connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +27,11 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
+    with alone(ARTIFACTS):  # two at once would make each version twice
+        register()
+
+
+def register() -> None:
     client = connect()
     check_answers(client)
     for task in load().tasks:

@@ -4,11 +4,14 @@
 """
 
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from stages.common.files import new_file
+from stages.common.files import alone, new_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
 DATABASE = Path("mlruns/mlflow.db")
 DEFAULT_URI = f"sqlite:///{DATABASE}"
 ARTIFACTS = Path("mlruns/artifacts")
+PLACES = (  # where MLflow's database names folders
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 # MLflow reads these when it is imported.
 ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
@@ -33,15 +42,45 @@ def connect() -> "MlflowClient":
     import mlflow
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-    if uri == DEFAULT_URI and not DATABASE.exists():
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        # MLflow cannot open a database whose creation was killed between two tables.
-        for half in DATABASE.parent.glob(f".{DATABASE.name}.part*"):
-            half.unlink()
-        with new_file(DATABASE) as part:
-            mlflow.MlflowClient(f"sqlite:///{part}").search_experiments()
+    if uri == DEFAULT_URI:
+        with alone(DATABASE):
+            if DATABASE.exists():
+                _follow_a_move()
+            else:
+                _create(mlflow.MlflowClient)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
+
+
+def _create(client: "type[MlflowClient]") -> None:
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    # MLflow cannot open a database whose creation was killed between two tables.
+    for half in DATABASE.parent.glob(f".{DATABASE.name}.part*"):
+        half.unlink()
+    with new_file(DATABASE) as part:
+        client(f"sqlite:///{part}").search_experiments()
+
+
+def _follow_a_move() -> None:
+    """Correct the places of all artifacts after the checkout was moved or copied.
+
+    MLflow keeps whole paths. It would read from the old place, and write to it.
+    """
+    now = ARTIFACTS.resolve().as_uri()
+    with closing(sqlite3.connect(DATABASE)) as store, store:
+        places = store.execute("select name, artifact_location from experiments").fetchall()
+        before = {
+            place.removesuffix(f"/{quote(name)}")
+            for name, place in places
+            if place.endswith(f"/{ARTIFACTS.as_posix()}/{quote(name)}")
+        }
+        for old in before - {now}:
+            for table, column in PLACES:
+                store.execute(
+                    f"update {table} set {column} = ? || substr({column}, ?) "
+                    f"where substr({column}, 1, ?) = ?",
+                    (now, len(old) + 1, len(old) + 1, f"{old}/"),
+                )
 
 
 def experiment_id(client: "MlflowClient", task: str) -> str:

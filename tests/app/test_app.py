@@ -51,6 +51,16 @@ def test_every_task_answers_and_nothing_is_written(copy):
     assert files(copy) == before
 
 
+def test_a_folder_that_is_being_written_and_a_pipe_are_left_alone(copy):
+    shutil.copytree(copy / "data/promote" / TASK, copy / f"data/promote/.{TASK}.part")
+    os.mkfifo(copy / "pipe")
+    done = app(copy, "pipe")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ERROR: pipe: not a file"
+    done = app(copy, "params.yaml")
+    assert done.stdout.count("no answer") == 1
+
+
 def test_without_a_champion_or_a_photo_it_says_so(copy, tmp_path):
     missing = app(copy, "nowhere.jpg")
     assert missing.returncode == 1

@@ -1,4 +1,7 @@
 import io
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,10 +20,38 @@ from stages.records.flags import WORDS
 from stages.records.predictions import UNSURE
 from stages.records.weights import WEIGHTS
 from stages.weights.known import CARRIER, SEGMENTERS, SELFIE
+from tests.conftest import REPO
 from tests.conftest import TASK as BUILT
 from tests.promote.mini import CLASSES, TASK, build, write_network
 from tests.tflite_file import red_channel
 from tests.weights.conftest import published
+
+LARGE = """
+import io, resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from PIL import Image
+from app import memory
+from app.chain import Chain
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+data = io.BytesIO()
+Image.new("RGB", (10_000, 10_000), "grey").save(data, "jpeg")
+photo = data.getvalue()
+memory.give_back()  # as the server and the registered model do
+chain = Chain(Path(sys.argv[1]))
+small = io.BytesIO()
+Image.new("RGB", (640, 640)).save(small, "png")
+chain.answer(small.getvalue())
+before = peak()
+assert chain.answer(photo).reason == "no face found"
+one = peak() - before
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(chain.answer, [photo] * 4))
+print(one, peak() - before)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +170,51 @@ def test_what_cannot_be_answered_gets_a_reason(chain, monkeypatch):
         (grey[:100], "damaged"),
         (grey, "no face found"),
         (encoded(np.zeros((20_000, 6_000), np.uint8)), "megapixels"),
+        (encoded(np.zeros((16, 16_000), np.uint8)), "too narrow"),
     ]:
         answer = chain.answer(photo)
         assert reason in answer.reason
         assert (answer.label, answer.answer, answer.confidence) == (None, None, None)
     monkeypatch.setattr(chain_module, "MAX_BYTES", 10)
     assert "at most 10" in chain.answer(grey).reason
+
+
+def test_nothing_about_one_photo_fails_another_s_answer(chain, promoted, monkeypatch):
+    import pandas as pd
+
+    from app.model import FaceModel
+
+    photo = photo_of(promoted, TASK, predictions(promoted, TASK)["id"].iloc[0])
+    odd = encoded(np.zeros((200, 300, 3), np.uint8))
+    detect = type(chain._detector).detect
+
+    def fails(self, image):
+        if image.shape[1] == 300:
+            raise MemoryError
+        return detect(self, image)
+
+    monkeypatch.setattr(type(chain._detector), "detect", fails)
+    model = FaceModel()
+    model._chain = chain
+    first, second, third = model.predict(None, pd.DataFrame({"photo": [photo, odd, photo]}))[
+        "reason"
+    ]
+    assert (first, second, third) == ("", "cannot be examined (MemoryError)", "")
+    with pytest.raises(MemoryError):
+        chain.examine(odd)  # what judges a champion must not take this for a wrong answer
+
+
+def test_large_photos_are_decoded_one_at_a_time(promoted):
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, str(promoted / "data/promote" / TASK / "champion")],
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    one, four = map(int, done.stdout.split()[-2:])
+    assert 300 < one < 1_000
+    assert four < 1.5 * one  # without the lock it would be four times as much
 
 
 def test_warnings(chain, promoted):

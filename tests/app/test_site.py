@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -253,6 +254,8 @@ def test_bad_photos_are_refused_with_a_reason(page, photo):
         (header(10_000, 10_000), 422, "error.too_many_pixels"),
         (header(50_000, 50_000), 422, "error.too_many_pixels"),
         (header(16_000, 15), 422, "error.too_small"),
+        (header(16_000, 16), 422, "error.too_narrow"),
+        (header(100, 2_001), 422, "error.too_narrow"),
         (photo[: len(photo) // 2], 422, "error.damaged"),
         (header(100, 100), 422, "error.damaged"),
         (bytes(12 * 2**20 + 1), 413, "error.too_large"),
@@ -267,10 +270,23 @@ def test_bad_photos_are_refused_with_a_reason(page, photo):
     assert page.ask(photo).status == 200
 
 
-@pytest.mark.parametrize("shape", [(16, 16_000), (16_000, 16), (16, 16)])
+@pytest.mark.parametrize("shape", [(16, 320), (2_000, 100), (16, 16)])
 def test_odd_shapes_show_no_face(page, shape):
     found = page.ask(png(np.zeros((*shape, 3), np.uint8)))
     assert (found.status, found.json["faces"]) == (200, [])
+
+
+def test_a_photo_that_a_library_fails_on_gets_a_reason(page, photo, monkeypatch):
+    def fail(*_):
+        raise cv2.error("assertion failed")
+
+    explain = f"/api/explanation?task={TASK}"
+    for part, url in (("faces", "/api/answers"), ("about", "/api/answers"), ("view", explain)):
+        with monkeypatch.context() as patch:
+            patch.setattr(Chain, part, fail)
+            found = page.call("POST", url, photo, Content_Type="image/jpeg")
+            assert (found.status, found.json["code"]) == (422, "error.odd_photo")
+    assert page.ask(photo).status == 200
 
 
 def test_a_large_photo_is_not_decoded(page, monkeypatch):

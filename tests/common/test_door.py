@@ -1,4 +1,5 @@
 import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 
 from stages.common.door import door, enter
 from stages.common.errors import UserError
+from tests.conftest import REPO
 
 
 def raises(error):
@@ -20,13 +22,45 @@ def raises(error):
     ("error", "message"),
     [
         (UserError("photos/age: no such folder"), "ERROR: photos/age: no such folder"),
-        (OSError(errno.ENOSPC, "No space left on device", "x.npy"), "the disk is full"),
+        (OSError(errno.ENOSPC, "No space left on device", "x.npy"), "the disk or a limit is full"),
     ],
 )
 def test_what_a_user_can_mend_is_a_line_not_a_traceback(error, message):
     with pytest.raises(SystemExit) as exit_:
         enter(raises(error))
     assert message in exit_.value.code
+
+
+LIMITED = """
+import resource, shutil
+from pathlib import Path
+from stages.common.door import enter
+Path("a").mkdir()
+Path("a/large").write_bytes(bytes(100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+enter(lambda: shutil.copytree("a", "b"))
+"""
+
+
+def test_a_limit_met_while_a_folder_is_copied_is_a_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr.startswith("ERROR: the disk or a limit is full (") and "a/large" in done.stderr
+    )
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_copy_that_fails_otherwise_keeps_its_traceback():
+    with pytest.raises(shutil.Error):
+        enter(raises(shutil.Error([("a", "b", "[Errno 13] Permission denied")])))
 
 
 def test_a_bug_keeps_its_traceback():

@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from stages.common.files import new_file, new_folder
+from tests.conftest import REPO
 
 
 def names(folder):
@@ -54,3 +59,108 @@ def test_folder_starts_empty_after_a_killed_run(tmp_path):
     (killed / "left").touch()
     with new_folder(tmp_path / "out") as part:
         assert names(part) == []
+
+
+SWAP = """
+from pathlib import Path
+from stages.common.files import new_file, new_folder
+from tests.kills import killed_everywhere, state
+
+class Stop(Exception): pass
+
+def next_start(path):
+    try:
+        with new_folder(path):
+            raise Stop
+    except Stop:
+        pass
+
+def swap():
+    with new_folder(out) as part:
+        for name in ("x", "y", "deep/z"):
+            (part / name).parent.mkdir(exist_ok=True)
+            (part / name).write_text("new")
+
+root = Path("parent")
+out = root / "out"
+(out / "deep").mkdir(parents=True)
+for name in ("a", "b", "deep/c"):
+    (out / name).write_text("old")
+old, ends = state(out), []
+for number in killed_everywhere(swap, out):
+    next_start(out)
+    ends.append(state(out) == old)
+    if not ends[-1]:
+        assert sorted(state(out)) == [f"parent/out/{n}" for n in ("deep/z", "x", "y")], number
+    assert [path.name for path in root.iterdir()] == ["out"], number
+
+table = root / "table.csv"
+table.write_text("old")
+def write():
+    with new_file(table) as part:
+        part.write_text("new")
+for number in killed_everywhere(write, table):
+    assert table.read_text() in ("old", "new"), number
+print(ends)
+"""
+
+
+def test_killed_at_any_step_of_a_swap_the_folder_is_the_old_or_the_new_one(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SWAP],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Two renames, then the old one's three files and two folders.
+    assert done.stdout.strip() == str([True, True, *5 * [False]])
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])
+def test_stopped_between_the_renames_the_old_folder_comes_back(tmp_path, stop, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old").touch()
+    rename = os.rename
+
+    def stopped(source, target):
+        if target == tmp_path / "out" and source.name.endswith(".part"):
+            raise stop
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", stopped)
+    with pytest.raises(stop), new_folder(tmp_path / "out") as part:
+        (part / "half").touch()
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["old"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from stages.common.files import alone
+with alone(Path("thing")):
+    log = open("log", "a", buffering=1)
+    log.write("in ")
+    print(flush=True)
+    time.sleep(float(sys.argv[1]))
+    log.write("out ")
+"""
+
+
+def test_what_must_be_alone_waits_for_the_other_and_not_for_a_killed_one(tmp_path):
+    def start(seconds):
+        command = [sys.executable, "-c", HOLD, str(seconds)]
+        environment = {"PYTHONPATH": str(REPO)}
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+
+    killed = start(60)
+    killed.stdout.readline()
+    killed.kill()
+    killed.wait()
+    (tmp_path / "log").unlink()
+    both = [start(0.3), start(0.3)]
+    assert [each.wait(30) for each in both] == [0, 0]
+    assert (tmp_path / "log").read_text() == "in out in out "

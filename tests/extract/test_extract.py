@@ -6,13 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
-from stages.common.images import read_png, write_png
+from stages.common.images import BadImage, decode, read_png, write_png
 from stages.extract.extract import extract
 from stages.extract.haar import Haar
+from stages.extract.shrink import shrink
+from stages.extract.yunet import SIDES
 from stages.params.merge import load
 from stages.records.faces import FACES
 from stages.records.folders import picture, pictures
@@ -118,6 +122,36 @@ def test_class_without_any_face_is_an_error(room, portraits):
         )
 
 
+def test_a_photo_that_a_library_fails_on_ends_no_run(room, portraits, monkeypatch):
+    find = Haar.detect
+
+    def detect(self, image):
+        if image.shape[0] == 300:
+            raise cv2.error("assertion failed\nin line 7")
+        return find(self, image)
+
+    monkeypatch.setattr(Haar, "detect", detect)
+    strip = cv2.imencode(".png", np.zeros((16, 16_000, 3), np.uint8))[1].tobytes()
+    face = portraits[0].image
+    faces, out = room({"a": ("one", face), "b": ("one", wall(300)), "c": ("one", strip)})
+    assert faces["kept"].tolist() == [1, 0, 0]
+    assert faces["reason"].tolist()[1] == "cannot be examined (error: assertion failed)"
+    assert "16000 x 16 pixels; too narrow" in faces["reason"].tolist()[2]
+    assert [path.name for path in out.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device")])
+def test_what_is_wrong_with_the_machine_is_not_blamed_on_a_photo(
+    room, portraits, monkeypatch, error
+):
+    def detect(self, image):
+        raise error
+
+    monkeypatch.setattr(Haar, "detect", detect)
+    with pytest.raises(type(error)):
+        room({"a": ("one", portraits[0].image)})
+
+
 def test_one_and_two_processes_write_the_same_bytes(room, portraits):
     photos = {f"p{i}": (photo.label, photo.image) for i, photo in enumerate(portraits * 6)}
     for i, (_, image) in enumerate(photos.values()):  # enough of them, all different
@@ -147,6 +181,23 @@ def test_haar_finds_and_levels_a_tilted_head(portraits, degrees):
     assert y < expected.mean(axis=0)[1] < y + h
 
 
-@pytest.mark.parametrize("shape", [(16, 16_000), (9_000, 17), (32, 640), (16, 16)])
-def test_a_strip_shows_no_face(shape):
+@given(height=st.integers(1, 2_500), width=st.integers(1, 2_500))
+@settings(max_examples=40, deadline=None)
+def test_whatever_can_be_decoded_can_be_looked_at(height, width):
+    data = cv2.imencode(".png", np.zeros((height, width), np.uint8))[1].tobytes()
+    try:
+        image = decode(data)
+    except BadImage:
+        assert min(height, width) < 16 or max(height, width) > 20 * min(height, width)
+        return
+    assert image.shape == (height, width, 3)
+    for side in SIDES:
+        small, scale = shrink(image, side)
+        assert min(small.shape[:2]) >= 1 and max(small.shape) <= max(side, 3)
+        assert scale <= 1
+    assert Haar(CASCADE).detect(image[:200, :200]) == []
+
+
+@pytest.mark.parametrize("shape", [(16, 320), (640, 32), (16, 16)])
+def test_a_narrow_picture_shows_no_face(shape):
     assert Haar(CASCADE).detect(np.full((*shape, 3), 90, np.uint8)) == []

@@ -7,6 +7,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.extract.crop import Geometry
+from stages.matte.grabcut import GrabCut
 from stages.matte.matte import matte
 from stages.records.faces import GEOMETRY, Crop
 from stages.records.folders import picture, pictures
@@ -185,6 +186,23 @@ def test_onnx_described_wrongly(room, changes, message):
 def test_onnx_size_that_the_network_does_not_take(room):
     with pytest.raises(UserError, match=r"matte.onnx.size 32: onnx.onnx takes pictures of shape"):
         room({"p": square()}, "onnx", model=brightest_channel(side=64), onnx=onnx(size=32))
+
+
+def test_a_crop_that_the_session_fails_on_ends_no_run(room, monkeypatch):
+    def predict(self, image):
+        if image.getpixel((0, 0))[0] == 255:
+            raise RuntimeError("Ort: bad node\nmore")
+        return [image.convert("L")]
+
+    monkeypatch.setattr(GrabCut, "predict", predict)
+    good, bad = np.full((2, 64, 64, 3), 200, np.uint8)
+    bad[0, 0] = 255
+    mattes, out = room({"a": good, "b": bad}, "grabcut")
+    assert mattes["kept"].tolist() == [1, 0]
+    assert mattes["reason"].tolist()[1] == "cannot be examined (RuntimeError: Ort: bad node)"
+    assert [path.name for path in out.iterdir()] == ["a.png"]
+    with pytest.raises(UserError, match=r"matte.session grabcut: it works on none of the 1 crops"):
+        room({"b": bad}, "grabcut")
 
 
 @pytest.mark.parametrize(

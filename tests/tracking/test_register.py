@@ -1,6 +1,11 @@
 """A real MLflow store (SQLite) is filled from files alone."""
 
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +14,8 @@ import pytest
 
 from stages.common.files import sha256
 from stages.promote.__main__ import main
-from tests.promote.mini import TASK, write_network
+from stages.records.promotion import SEEN
+from tests.promote.mini import REPO, TASK, write_network
 
 pytestmark = pytest.mark.slow  # a real MLflow
 
@@ -115,6 +121,55 @@ def test_another_calibration_of_the_same_network_is_another_version(project):
     assert chain_digest(FOLDER / "champion") == before  # it answers nothing
     (FOLDER / "champion/calibration.json").write_text('{"temperature": 2}')
     assert chain_digest(FOLDER / "champion") != before
+
+
+REGISTER = [sys.executable, "-m", "stages.tracking.register"]
+
+
+def places(root: Path) -> set[str]:
+    """Every folder that MLflow's database names, of this project's experiments."""
+    with closing(sqlite3.connect(root / "mlruns/mlflow.db")) as store:
+        found = store.execute("select artifact_uri from runs").fetchall()
+        found += store.execute("select artifact_location from logged_models").fetchall()
+        found += store.execute("select storage_location from model_versions").fetchall()
+        found += store.execute(
+            "select artifact_location from experiments where name = ?", (TASK,)
+        ).fetchall()
+    return {place for (place,) in found}
+
+
+def test_two_at_once_make_one_version_and_a_moved_checkout_is_followed(project, tmp_path):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environment["PYTHONPATH"] = str(REPO)
+    write_network(0.9, "4", wrong=5)
+    main(TASK)
+    both = [subprocess.Popen(REGISTER, env=environment) for _ in range(2)]
+    assert [each.wait(120) for each in both] == [0, 0]
+    query = "select count(*) from model_versions"
+    with closing(sqlite3.connect("mlruns/mlflow.db")) as store:
+        assert store.execute(query).fetchone() == (1,)
+    artifacts = Path("mlruns/artifacts")
+    [network] = artifacts.rglob("model.keras")
+    persons = {each.person for each in SEEN.read(FOLDER / "champion") if each.person}
+    assert len(persons) > 5
+    texts = [each for each in artifacts.rglob("*") if each.suffix in (".json", ".csv", ".md", "")]
+    assert len(texts) > 10
+    for file in texts:
+        said = file.read_text("utf-8") if file.is_file() else ""
+        assert not [name for name in persons if name in said], file
+
+    write_network(1, "3")
+    main(TASK)
+    moved = tmp_path / "elsewhere & <here>"
+    shutil.copytree(project, moved)
+    shutil.move(project, tmp_path / "away")
+    subprocess.run(REGISTER, env=environment, cwd=moved, check=True)
+    assert not project.exists()
+    expected = f"{(moved / 'mlruns/artifacts' / TASK).as_uri()}"
+    assert all(f"{place}/".startswith(f"{expected}/") for place in places(moved))
+    assert len(list((moved / "mlruns/artifacts").rglob("model.keras"))) == 2
+    with closing(sqlite3.connect(moved / "mlruns/mlflow.db")) as store:
+        assert store.execute(query).fetchone() == (2,)
 
 
 def test_without_mlflow_it_says_so_and_that_nothing_is_lost(tmp_path, monkeypatch):
