@@ -13,6 +13,7 @@ import yaml
 from hypothesis import settings
 
 from stages.weights.known import CARRIER, PRETRAINED
+from tests.network_guard import guarded, lookups
 from tests.params_yaml import alone, read_params, shipped
 
 REPO = Path(__file__).resolve().parents[1]
@@ -81,7 +82,12 @@ class Project:
     def environment(self) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_"))}
         venv = Path(sys.executable).parent
-        return clean | {"PATH": f"{venv}{os.pathsep}{clean['PATH']}"}
+        clean |= {"PATH": f"{venv}{os.pathsep}{clean['PATH']}"}
+        return guarded(clean, self.path.parent / "network.log")
+
+    def lookups(self) -> list[str]:
+        """Other machines that the commands run here have looked up or connected to."""
+        return lookups(self.path.parent / "network.log")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
         done = subprocess.run(

@@ -73,6 +73,18 @@ def test_one_command_builds_everything(built):
     assert mlflow["roles"] == [promotion["decision"]]
 
 
+def test_nothing_asks_another_machine_for_anything(built):
+    """`weights.download` is false, and the photos are drawn."""
+    assert built.lookups() == []
+    built.run(
+        "python",
+        "-c",
+        "import socket; socket.create_connection(('192.0.2.1', 9), 0.1)",
+        check=False,
+    )
+    assert built.lookups() == ["socket.connect 192.0.2.1 by -c"]
+
+
 def test_a_second_repro_recomputes_nothing(built):
     assert built.repro() == ["register"]
 

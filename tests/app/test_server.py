@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.network_guard import guarded, lookups
 from tests.params_yaml import read_params
 from tests.promote.mini import REPO, TASK
 
@@ -26,7 +27,10 @@ def start(root: Path, **app: object) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "app.server"],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=guarded(
+            os.environ | {"PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1"},
+            root.parent / "network",
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,6 +74,7 @@ def test_it_serves_without_a_word_about_visitors_and_writes_nothing(copy, port):
     assert "other machines can use this page, without a password" in said
     assert "anna" not in said and "Traceback" not in said and "/api" not in said
     assert files(copy) == before
+    assert lookups(copy.parent / "network") == []
 
 
 def test_what_is_wrong_is_said_in_a_line(copy, port):
