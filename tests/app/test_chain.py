@@ -127,13 +127,16 @@ def test_an_answer(chain, promoted):
     assert answer.box == tuple(face[["x", "y", "w", "h"]])
 
 
-def test_below_the_limit_it_is_unsure(copy, promoted):
+def test_below_the_limit_alone_it_is_unsure(copy, promoted, chain):
+    photo = photo_of(promoted, TASK, predictions(promoted, TASK)["id"].iloc[0])
     folder = copy / "data/promote" / TASK / "champion"
-    CHAIN.write(folder, CHAIN.read(folder).model_copy(update={"unsure_below": 0.99999}))
-    row = predictions(promoted, TASK).iloc[0]
-    answer = Chain(folder).answer(photo_of(promoted, TASK, row["id"]))
-    assert answer.answer == UNSURE
-    assert answer.label in CLASSES
+    sure = chain.answer(photo).confidence
+    limits = [0.0, sure / 1.5, sure, np.nextafter(sure, 1), 0.99999]
+    for limit in limits:
+        CHAIN.write(folder, CHAIN.read(folder).model_copy(update={"unsure_below": float(limit)}))
+        answer = Chain(folder).answer(photo)
+        assert answer.answer == (UNSURE if sure < limit else answer.label), limit
+        assert answer.label in CLASSES
 
 
 def test_a_number_and_the_classes_that_follow_from_it(copy, promoted):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from stages.baseline.linear import STRENGTHS
 from stages.baseline.system import Job
 from stages.baseline.systems import MAJORITY, systems
 from stages.records.params import Baseline, Network
@@ -88,6 +89,34 @@ def test_majority_is_the_most_frequent_class_of_train(tmp_path):
 def test_a_linear_model_never_sees_augmented_copies(tmp_path):
     fitted = fit_classical(job_of(tmp_path))
     assert fitted.hyperparameters["photos"] == 60  # of 180 rows
+
+
+def test_c_is_chosen_on_val_alone(tmp_path):
+    """Where val contradicts what train teaches, the most cautious C is the best one, and where val
+    agrees, a bolder one; labels of test and wild say nothing."""
+
+    def labelled(job, **parts):
+        """The job with other labels in some parts."""
+        changed = dict(job.parts)
+        for part, change in parts.items():
+            shards = job.parts[part]
+            pictures = shards.read(np.arange(len(shards)))
+            folder = tmp_path / f"{part}-{len(list(tmp_path.iterdir()))}"
+            changed[part] = write(folder, pictures, change(shards.labels))
+        return Job(changed, job.n_classes, job.seed)
+
+    def other(labels):
+        return 1 - labels
+
+    true = job_of(tmp_path / "true")
+    agrees = fit_classical(true)
+    contradicts = fit_classical(labelled(true, val=other))
+    assert contradicts.hyperparameters["C"] == min(STRENGTHS)
+    assert agrees.hyperparameters["C"] > min(STRENGTHS)
+    unmoved = fit_classical(labelled(true, test=other, wild=other))
+    assert unmoved.hyperparameters == agrees.hyperparameters
+    for part, found in agrees.probabilities.items():
+        np.testing.assert_array_equal(unmoved.probabilities[part], found)
 
 
 def test_a_class_without_training_photos_is_possible(tmp_path):

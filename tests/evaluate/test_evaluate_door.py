@@ -19,6 +19,7 @@ from tests.text_table import read_table
 
 EPOCH = Epoch(epoch=0, time_ms=1, loss=2.0, val_loss=1.5, accuracy=0.5, val_accuracy=0.25)
 TRIALS = finished(attempt(0, (EPOCH,)))
+EPS = np.finfo(np.float32).eps  # below it no probability is told from 0
 CLASSES = {"age": ["minor", "young", "middle", "senior"], "tone": ["cool", "warm"]}
 
 
@@ -223,6 +224,36 @@ def test_test_labels_decide_nothing(project):
     assert not first["label"].equals(second["label"])
     assert first.drop(columns="label").equals(second.drop(columns="label"))
     assert Path("data/evaluate/age/calibration.json").read_bytes() == calibration
+
+
+def test_every_part_is_answered_and_examined_with_the_calibration_of_val(project, keras):
+    """The network is too sure on val. What it says of test and wild is cooled down as much."""
+    rng = np.random.default_rng(0)
+    levels = {part: rng.integers(0, 256, 40) for part in ("val", "test", "wild")}
+    parts = {
+        part: ((each // 64 + rng.integers(0, 2, 40)) % 4, each) for part, each in levels.items()
+    }
+    project("age", parts)
+    main("age")
+    temperature = read_json("data/evaluate/age/calibration.json")["temperature"]
+    assert temperature > 2
+    model = keras.saving.load_model("data/search/age/model.keras")
+    answers = read_table("data/evaluate/age/predictions.csv")
+    exams = read_json("data/evaluate/age/evaluation.json")["parts"]
+    for part, (labels, level) in parts.items():
+        pictures = np.tile(level[:, None, None, None], (1, 8, 8, 3)).astype(np.uint8)
+        said = np.maximum(model.predict(pictures, verbose=0).astype(float), EPS)
+        expected = said ** (1 / temperature)
+        expected /= expected.sum(1, keepdims=True)
+        rows = answers[answers["part"] == part]
+        found = rows[[f"p_{name}" for name in CLASSES["age"]]].to_numpy(float)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        loss = -np.log(expected[np.arange(40), labels]).mean()
+        assert exams[part]["log_loss"] == pytest.approx(loss, rel=1e-4)
+        low = expected.max(1) < 0.4
+        assert low.any() and not low.all()
+        assert (rows["answer"].eq("unsure") == low).all()
+        assert exams[part]["unsure"]["coverage"] == pytest.approx(1 - low.mean())
 
 
 def test_a_number_and_its_groups(project, keras):

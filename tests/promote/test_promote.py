@@ -11,7 +11,9 @@ import yaml
 
 from stages.promote.__main__ import main
 from stages.records import trials
-from stages.records.promotion import JUDGED, PROMOTION
+from stages.records.chain import CHAIN
+from stages.records.promotion import JUDGED, PROMOTION, SEEN
+from stages.records.splits import SPLITS
 from tests.params_yaml import read_params, write_params
 from tests.promote.mini import CLASSES, REPO, TASK, write_network
 
@@ -159,6 +161,17 @@ def test_a_champion_of_other_pictures_is_asked_for_the_original_photos(project):
     main(TASK)
     assert hits > 0
     assert promotion()["champion"]["test"]["accuracy"] == 0
+
+
+def test_a_champion_knows_its_photos_of_train_and_val_and_its_own_limit(project):
+    write_network(0.9, "4", wrong=5)
+    main(TASK)
+    splits = SPLITS.frame(Path("data/splits", TASK)).set_index("id")["part"]
+    known = SEEN.frame(FOLDER / "champion")["id"]
+    assert set(splits) == {"train", "val", "test", "wild"}
+    assert sorted(known) == sorted(splits.index[splits.isin(["train", "val"])])
+    limit = read_params()["tasks"][TASK]["evaluate"]["unsure_below"]
+    assert 0 < limit == CHAIN.read(FOLDER / "champion").unsure_below
 
 
 def test_photos_the_champion_has_trained_on_do_not_count(project):
