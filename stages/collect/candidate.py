@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from stages.collect.forgotten import Forgotten
+from stages.collect.metadata import stripped
 from stages.collect.phash import phash
 from stages.common.images import MAX_BYTES, BadImage, decode, extension, write_png
 from stages.records.folders import pictures
@@ -76,16 +77,22 @@ class Checked:
         return Rejected(c.name, c.label, c.reason, c.source, c.licence or NOT_STATED, c.page)
 
 
-def check(candidate: Candidate, out: Path) -> Checked:
+def check(candidate: Candidate, out: Path, *, keep_metadata: bool = False) -> Checked:
     """Load one photo, make sure that it can be decoded, and write its bytes to the folder `out`.
 
-    A drawn photo's mask is written as well. Nothing is written for a file that is refused.
+    They are written without metadata, unless `keep_metadata`. The id is made from the bytes as they
+    were found: so whoever has the file can name it, and it stays the same photo whatever is
+    stripped. A drawn photo's mask is written as well. Nothing is written for a file that is
+    refused.
     """
     if candidate.reason or candidate.load is None:
         return Checked(candidate)
     try:
         picture = candidate.load()
         image = decode(picture.data)
+        data = picture.data if keep_metadata else stripped(picture.data)
+        if data != picture.data:  # of damaged files, some can be read only as they are
+            image = decode(data)
     except BadImage as error:
         return Checked(candidate).refused(plain(str(error)))
     sha256 = hashlib.sha256(picture.data).hexdigest()
@@ -105,9 +112,10 @@ def check(candidate: Candidate, out: Path) -> Checked:
         credit=candidate.credit,
         page=candidate.page,
         value=candidate.value,
+        stripped=data != picture.data,
         columns=candidate.columns,
     )
-    (pictures(out) / f"{photo.id}.{extension(picture.data)}").write_bytes(picture.data)
+    (pictures(out) / f"{photo.id}.{extension(data)}").write_bytes(data)
     if picture.box is None or picture.mask is None:
         return Checked(candidate, photo)
     write_png(masks(out) / f"{photo.id}.png", picture.mask)

@@ -35,7 +35,8 @@ def collect(params: Collect, context: Context, out: Path) -> list[Photo]:
     drawn_too = any(isinstance(source, Synthetic) for source in params.sources)
     if drawn_too:
         masks(out).mkdir(parents=True)
-    found = map_cores(partial(check, out=out), candidates, desc="collect", total=len(candidates))
+    one = partial(check, out=out, keep_metadata=params.keep_metadata)
+    found = map_cores(one, candidates, desc="collect", total=len(candidates))
     checked = sorted(found, key=_place)
     checked = set_duplicates_aside(_hide_forgotten(checked, context.forgotten))
     _refuse_small_classes(checked, context)

@@ -56,7 +56,7 @@ CATALOGUE = (
     Entry(FOLDER / f"{TASK}.yaml", "the task's parameters, complete and checked"),
     Entry(at.weights, "files of weights, checked by sha256"),
     Entry(weights.WEIGHTS.path(at.weights), "which weights there are, and where they are from"),
-    Entry(pictures(at.raw), "photos as they were found, named by their sha256"),
+    Entry(pictures(at.raw), "photos without metadata, named by the sha256 they came with"),
     Entry(manifest.MANIFEST.path(at.raw), "a row for each photo: class, person, licence, source"),
     Entry(manifest.REJECTED.path(at.raw), "files that were refused, and why"),
     Entry(manifest.TRUTH.path(at.raw), "where the face is in a drawn photo"),

@@ -11,7 +11,7 @@ class Photo(Record):
     """A photo file of images/<id>.<jpg, png or webp>."""
 
     id: str  # the first 16 digits of `sha256`
-    sha256: str  # of the file's bytes
+    sha256: str  # of the file's bytes as they were found, before metadata were taken out
     label: str  # its class
     person: str  # who is on it; "" where unknown
     source: str  # the kind of source: folder, synthetic, urls, commons, huggingface
@@ -24,6 +24,7 @@ class Photo(Record):
     part: Literal["pool", "wild"]
     credit: str  # the line that the author wants to see
     page: str  # where it was found
+    stripped: bool = False  # metadata were taken out of the file
     value: float | None = None  # its number, such as an exact age
     columns: dict[str, str] = {}  # what else the sources said
 

@@ -126,6 +126,12 @@ class Collect(Section):
         description="Any mix of the sources below, each with its name as `source`. All of them add "
         "to one manifest.",
     )
+    keep_metadata: bool = Field(
+        False,
+        description="Photos keep what their files say besides the picture: place, time, camera, "
+        "names, thumbnails. Otherwise that is taken out before DVC has them; pixels, orientation "
+        "and colour profile stay.",
+    )
 
 
 class FaceQuality(Section):

@@ -44,6 +44,7 @@ class TableFile(Generic[R]):
         fields = {field.name: field.type for field in msgspec.structs.fields(row)}
         self._other_kind = _kind(get_args(fields.pop(others))[1]) if others else "text"
         self._kinds = {name: _kind(type) for name, type in fields.items()}
+        self._needed = {f.name for f in msgspec.structs.fields(row) if f.required} - {others}
 
     @property
     def columns(self) -> list[str]:
@@ -60,7 +61,7 @@ class TableFile(Generic[R]):
             with path.open(encoding="utf-8", newline="") as file:
                 lines = csv.DictReader(file)
                 lines.fieldnames = [_bare(name) for name in lines.fieldnames or ()]
-                if missing := set(self.columns) - set(lines.fieldnames or ()):
+                if missing := self._needed - set(lines.fieldnames):
                     raise csv.Error(f"it has no column {min(missing)!r}")
                 rows = [self._from_text(cells) for cells in lines]
             return msgspec.convert(rows, type=list[self.row], strict=False)

@@ -15,6 +15,7 @@ class Source:
     name: str
     kept: int  # photos
     licences: dict[str, int]  # photos of each, the most frequent first
+    stripped: int  # photos whose files held metadata, which were taken out
     refused: int
     reasons: dict[str, int]
 
@@ -58,6 +59,7 @@ def _source(name: str, kept: Sequence[Photo], refused: Sequence[Rejected]) -> So
         name,
         kept=len(kept),
         licences=dict(licences.most_common()),
+        stripped=sum(photo.stripped for photo in kept),
         refused=len(refused),
         reasons=dict(reasons.most_common(REASONS)),
     )

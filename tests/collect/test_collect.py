@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 
 from stages.collect.candidate import (
     NOT_STATED,
@@ -74,10 +75,18 @@ def run(tmp_path, monkeypatch, forgotten):
     """Collect `path` in this process: (manifest, rejected) as they stand on disk."""
     monkeypatch.setattr("stages.collect.collect.map_cores", lambda f, items, **_: map(f, items))
 
-    def run(path, person=None, classes=("cool", "warm"), sources=None, forgotten=forgotten):
+    def run(
+        path,
+        person=None,
+        classes=("cool", "warm"),
+        sources=None,
+        forgotten=forgotten,
+        keep_metadata=False,
+    ):
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
         out.mkdir()
-        params = Collect(path=path, sources=sources or [{"source": "folder", "person": person}])
+        sources = sources or [{"source": "folder", "person": person}]
+        params = Collect(path=path, sources=sources, keep_metadata=keep_metadata)
         key, downloads = "tasks.tone.collect", tmp_path / "downloads"
         collect(params, Context(path, list(classes), key, downloads, forgotten), out)
         manifest, rejected = read_table(out / "manifest.csv"), read_table(out / "rejected.csv")
@@ -103,6 +112,23 @@ def test_manifest_says_what_the_files_are(photos, run, tmp_path):
     assert row.phash == phash(decode(original))
     assert (tmp_path / f"out0/images/{row.id}.jpg").read_bytes() == original
     assert list(manifest.label) == sorted(manifest.label)
+
+
+def test_metadata_stay_outside_unless_they_are_asked_for(photos, run, tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[1] = "N"
+    exif[0x010E] = "Anna at home"
+    file = photos / "cool/anna__0.jpg"
+    Image.fromarray(picture(0)).save(file, exif=exif)
+    original = file.read_bytes()
+    for keep in (False, True):
+        manifest, _ = run(photos, keep_metadata=keep)
+        row = manifest.set_index("name").loc["cool/anna__0.jpg"]
+        assert row.sha256 == hashlib.sha256(original).hexdigest()  # the id is what it was
+        kept = (tmp_path / f"out{int(keep)}/images/{row.id}.jpg").read_bytes()
+        assert (kept == original) == keep == (b"Anna at home" in kept)
+        assert manifest.stripped.tolist().count("1") == (0 if keep else 1)
+        assert (decode(kept) == decode(original)).all()
 
 
 def test_same_photos_same_manifest_whatever_the_order_on_disk(photos, run, tmp_path):

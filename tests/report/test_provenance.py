@@ -19,6 +19,7 @@ def photo(id, source, name, licence, author, credit, page):
         height=1,
         phash="",
         part="pool",
+        stripped=id in "12",
         credit=credit,
         page=page,
     )
@@ -49,6 +50,7 @@ def test_counts_by_source_and_licence_and_what_was_refused():
         "same picture as another": 2,
         "licence not allowed: CC BY-NC 2.0": 1,
     }
+    assert (commons.stripped, folder.stripped) == (2, 0)
     assert folder.licences == {"not stated": 1} and folder.reasons == {}
     assert (urls.kept, urls.refused) == (0, 1)
     assert sum(s.kept for s in (commons, folder, urls)) == len(MANIFEST)
