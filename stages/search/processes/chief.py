@@ -4,6 +4,7 @@ KerasTuner brings the messages, the server's methods and the workers' client. Th
 - A lease on each trial. When a worker is silent for `LEASE` seconds, its trial goes to the next
   worker that asks. A worker that comes back too late ends (see `remote.Heartbeat`).
 - A restarted chief leaves running trials to the workers that train them.
+- A token, without which no call is answered (see `token`).
 - No worker is dismissed while a trial may still come back from another one.
 """
 
@@ -19,6 +20,7 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine.trial import Trial
 
 from stages.records import attempts
+from stages.search.processes import token
 from stages.search.processes.remote import LEASE, address
 from stages.search.trial.tuner import FromShards
 from stages.search.trial.watch import Control
@@ -130,7 +132,8 @@ def serve(oracle: Any, scratch: Path, control: Control) -> None:
     Raises RuntimeError when the address is taken.
     """
     servicer = Servicer(oracle, control)
-    server = grpc.server(ThreadPoolExecutor(max_workers=1))
+    refusing = token.Asks(token.make(scratch))
+    server = grpc.server(ThreadPoolExecutor(max_workers=1), interceptors=[refusing])
     protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
     server.add_insecure_port(address())
     server.start()

@@ -11,6 +11,7 @@ import grpc
 from keras_tuner.src import protos
 
 from stages.search.journal.journal import Journal
+from stages.search.processes import token
 from stages.search.processes.child import AGAIN, HOST, PORT
 from stages.search.search import run_trials
 from stages.search.trial.plan import Plan
@@ -50,6 +51,8 @@ class Worker(FromShards):
 
     def _prepare_oracle(self) -> None:
         channel = grpc.insecure_channel(address(), [("grpc.service_config", json.dumps(RETRIES))])
+        sends = token.Sends(token.wait(Path(self.project_dir)))
+        channel = grpc.intercept_channel(channel, sends)
         self.oracle.stub = protos.get_service_grpc().OracleStub(channel)
 
     def save(self) -> None: ...
