@@ -64,16 +64,7 @@ def test_folder_starts_empty_after_a_killed_run(tmp_path):
 SWAP = """
 from pathlib import Path
 from stages.common.files import new_file, new_folder
-from tests.kills import killed_everywhere, state
-
-class Stop(Exception): pass
-
-def next_start(path):
-    try:
-        with new_folder(path):
-            raise Stop
-    except Stop:
-        pass
+from tests.kills import killed_everywhere, start_again, state
 
 def swap():
     with new_folder(out) as part:
@@ -88,7 +79,7 @@ for name in ("a", "b", "deep/c"):
     (out / name).write_text("old")
 old, ends = state(out), []
 for number in killed_everywhere(swap, out):
-    next_start(out)
+    start_again(out)
     ends.append(state(out) == old)
     if not ends[-1]:
         assert sorted(state(out)) == [f"parent/out/{n}" for n in ("deep/z", "x", "y")], number
