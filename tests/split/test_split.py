@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -335,7 +336,7 @@ def test_command(tmp_path):
     table = photos([*strangers({"쿨톤": 12, "웜톤": 12}), *strangers({"웜톤": 4}, "", "wild")])
     copies = {5: 4, 20: 2, 27: 13}  # within a class, under two labels, wild of the pool
     at = Folders(task, tmp_path)
-    empty = dict.fromkeys(set(Photo.__struct_fields__) - {"value", "columns"}, "")
+    empty = {field.name: "" for field in msgspec.structs.fields(Photo) if field.required}
     rows = table.to_dict("records")
     MANIFEST.write(at.raw, [Photo(**empty | {"width": 96, "height": 96} | row) for row in rows])
     for row, id in enumerate(table.id):
