@@ -1,8 +1,8 @@
 """python -m benchmarks.fuzz_collect [--files 10000] [--kills 20]
 
-Hostile files through `collect`: does it end, in bounded memory, with every file in manifest.csv or
-rejected.csv? And killed at random moments (kill -9): is the next run's output, byte for byte, that
-of an undisturbed one?
+Hostile files through `collect`: does it end, in bounded memory and time for each, with every file
+in manifest.csv or rejected.csv, and with the pixels that the kept ones had? And killed at random
+moments (kill -9): is the next run's output, byte for byte, that of an undisturbed one?
 """
 
 import argparse
@@ -19,13 +19,16 @@ import time
 import zipfile
 import zlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from stages.records.folders import Folders
+from stages.collect.candidate import Candidate, check, read
+from stages.common.images import decode
+from stages.records.folders import Folders, pictures
 from stages.records.forgotten import FORGOTTEN
 from stages.records.manifest import MANIFEST, REJECTED
 from tests.params_yaml import complete, write_params
@@ -118,6 +121,25 @@ def kill_and_repeat(path: Path, whole: dict[Path, bytes], seconds: float, seed: 
     again = start(path)
     again.communicate()
     return again.returncode == 0 and outputs(path) == whole
+
+
+def one_by_one(photos: Path, scratch: Path) -> tuple[float, int]:
+    """Check each file in this process: the seconds of the slowest, and how many kept files have
+    other pixels than the file that they were made of."""
+    slowest, other = 0.0, 0
+    pictures(scratch).mkdir(parents=True)
+    for path in sorted(photos.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            candidate = Candidate(path.name, "", "", "pool", "folder", partial(read, path))
+            began = time.perf_counter()
+            photo = check(candidate, scratch).photo
+            slowest = max(slowest, time.perf_counter() - began)
+            if photo:
+                [kept] = pictures(scratch).iterdir()
+                same = np.array_equal(decode(kept.read_bytes()), decode(path.read_bytes()))
+                other += not same
+                kept.unlink()
+    return slowest, other
 
 
 def _noise(rng: np.random.Generator) -> np.ndarray:
@@ -255,9 +277,11 @@ def main() -> None:
         kept = len(MANIFEST.read(Folders("age", path).raw))
         missing, invented = len(names - set(found)), len(set(found) - names)
         twice = sum(n > 1 for n in found.values())
+        slowest, other = one_by_one(photos, Path(scratch, "one"))
         print(f"{len(names)} files in {seconds:.0f} s; the largest process took {peak:.0f} MB")
         print(f"kept {kept}, rejected {sum(found.values()) - kept}")
         print(f"missing {missing}, twice {twice}, invented {invented}")
+        print(f"the slowest file took {slowest:.2f} s; kept with other pixels: {other}")
 
         photos = Path(scratch, "few")
         write_hostile(photos, 120)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from stages.collect.forgotten import Forgotten
+from stages.collect.forgotten import REASON, Forgotten
 from stages.collect.metadata import stripped
 from stages.collect.phash import phash
 from stages.common.images import MAX_BYTES, BadImage, decode, extension, write_png
@@ -77,7 +77,13 @@ class Checked:
         return Rejected(c.name, c.label, c.reason, c.source, c.licence or NOT_STATED, c.page)
 
 
-def check(candidate: Candidate, out: Path, *, keep_metadata: bool = False) -> Checked:
+def check(
+    candidate: Candidate,
+    out: Path,
+    *,
+    keep_metadata: bool = False,
+    forgotten: Forgotten | None = None,
+) -> Checked:
     """Load one photo, make sure that it can be decoded, and write its bytes to the folder `out`.
 
     They are written without metadata, unless `keep_metadata`. The id is made from the bytes as they
@@ -115,6 +121,8 @@ def check(candidate: Candidate, out: Path, *, keep_metadata: bool = False) -> Ch
         stripped=data != picture.data,
         columns=candidate.columns,
     )
+    if forgotten and forgotten.picture(sha256, photo.phash, image):
+        return Checked(candidate).refused(REASON)
     (pictures(out) / f"{photo.id}.{extension(data)}").write_bytes(data)
     if picture.box is None or picture.mask is None:
         return Checked(candidate, photo)

@@ -35,10 +35,10 @@ def collect(params: Collect, context: Context, out: Path) -> list[Photo]:
     drawn_too = any(isinstance(source, Synthetic) for source in params.sources)
     if drawn_too:
         masks(out).mkdir(parents=True)
-    one = partial(check, out=out, keep_metadata=params.keep_metadata)
+    one = partial(check, out=out, keep_metadata=params.keep_metadata, forgotten=context.forgotten)
     found = map_cores(one, candidates, desc="collect", total=len(candidates))
     checked = sorted(found, key=_place)
-    checked = set_duplicates_aside(_hide_forgotten(checked, context.forgotten))
+    checked = set_duplicates_aside(_hide_forgotten(checked))
     _refuse_small_classes(checked, context)
 
     manifest = [each.photo for each in checked if each.photo]
@@ -136,15 +136,12 @@ def _forget(candidate: Candidate, forgotten: Forgotten) -> Candidate:
     return replace(candidate, reason=REASON) if forgotten.person(candidate.person) else candidate
 
 
-def _hide_forgotten(checked: Iterable[Checked], forgotten: Forgotten) -> list[Checked]:
-    """Refuse forgotten pictures. Every file has a row, so theirs stay, but without what identifies
-    the people in them."""
+def _hide_forgotten(checked: Iterable[Checked]) -> list[Checked]:
+    """Every file has a row, so those of forgotten pictures stay, but without what identifies the
+    people in them."""
     shown, hidden = [], 0
     for each in checked:
-        photo = each.photo
-        if each.candidate.reason == REASON or (
-            photo and forgotten.picture(photo.sha256, photo.phash)
-        ):
+        if each.candidate.reason == REASON:
             hidden += 1
             anonymous = replace(
                 each.candidate, name="(forgotten)", person="", author="", credit="", page=""

@@ -1,8 +1,9 @@
 """Who must not come back: the tombstones in forgotten.csv.
 
 The file is in git and therefore holds only hashes. A tombstone of a picture has the sha256 of its
-bytes, and its perceptual hash, which also matches a re-encoded copy. A tombstone of a person has a
-slow hash of the name that a source gives.
+bytes, and a fingerprint that also knows its copies. A tombstone of a person has a slow hash of the
+name that a source gives. No face is described: the numbers that know a person's other photos are
+biometric data, the last thing to keep of somebody who wants to be forgotten.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.collect.fingerprint import copies, signs
 from stages.common.errors import UserError
 from stages.records.forgotten import FORGOTTEN, Tombstone
 
@@ -52,15 +54,19 @@ class Forgotten:
         mine = [each for each in tombstones(root) if each.task in ("", task)]
         self.sha256s = frozenset(each.hash for each in mine if each.kind == "sha256")
         self._people = frozenset(each.hash for each in mine if each.kind == "person")
-        phashes = {int(each.phash, 16) for each in mine if each.phash}
-        self._phashes = np.array(sorted(phashes), np.uint64)
+        known = sorted({each.phash for each in mine})
+        self._phashes = np.array([int(each, 16) for each in known if len(each) == 16], np.uint64)
+        whole = [signs(each) for each in known if len(each) == 64]
+        self._signs = np.array(whole, np.float32).reshape(-1, 255)
 
     def person(self, person: str) -> bool:
         return bool(self._people and person and person_hash(person) in self._people)
 
-    def picture(self, sha256: str, phash: str) -> bool:
-        """Whether a picture is forgotten, or nearly the same as one that is."""
+    def picture(self, sha256: str, phash: str, image: np.ndarray) -> bool:
+        """Whether a picture, (H, W, 3) `uint8` RGB, is forgotten or a copy of one that is."""
         if sha256 in self.sha256s:
             return True
         different = np.bitwise_count(self._phashes ^ np.uint64(int(phash, 16)))
-        return bool((different <= NEAR).any())
+        if (different <= NEAR).any():
+            return True
+        return len(self._signs) > 0 and copies(image, self._signs)

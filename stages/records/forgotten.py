@@ -10,7 +10,9 @@ class Tombstone(Record):
     task: str  # "": all tasks
     kind: Literal["sha256", "person"]
     hash: str  # sha256 of the picture's bytes, or scrypt of the person's name
-    phash: str  # the picture's perceptual hash; "" for a person
+    # 64 digits: the picture's fingerprint, by which its copies are known; 16: only its perceptual
+    # hash was known; "": a person, or a picture that nobody has seen
+    phash: str
 
 
 FORGOTTEN = TableFile("forgotten.csv", Tombstone)

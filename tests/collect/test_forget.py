@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.collect.forget import Seen, forget_person, forget_picture
+from stages.collect.forget import Seen, forget_person, forget_picture, too_few
 from stages.collect.forgotten import Forgotten, person_hash
 from stages.collect.synthetic import draw, plan
 from stages.common.errors import UserError
+from stages.params.merge import load
 from stages.records.forgotten import FORGOTTEN, Tombstone
 from tests.collect.rows import manifest_row
+from tests.collect.test_fingerprint import NINE
 from tests.conftest import CLASSES, TASK
 from tests.params_yaml import complete, write_params
 from tests.text_table import read_table
@@ -66,11 +68,41 @@ def test_a_picture_that_nobody_has_seen_yet():
         forget_picture("9" * 16, SEEN, task="")
 
 
-def test_copies_that_are_nearly_the_same_are_known_again(tombstones):
-    known = tombstones(("", "sha256", "a" * 64, "00000000000000ff"))
-    assert known.picture("a" * 64, "123456789abcdef0")
-    assert known.picture("b" * 64, "000000000000000f")
-    assert not known.picture("c" * 64, "0000000000000007")
+def test_tombstones_of_an_earlier_version_still_count(tombstones):
+    known, image = tombstones(("", "sha256", "a" * 64, "00000000000000ff")), np.zeros((9, 9, 3))
+    assert known.picture("a" * 64, "123456789abcdef0", image)
+    assert known.picture("b" * 64, "000000000000000f", image)
+    assert not known.picture("c" * 64, "0000000000000007", image)
+
+
+def test_copies_that_split_has_found_and_faces_without_a_name_are_theirs():
+    photos = [
+        seen("tone", "a", person="anna")._replace(shot="a", group="a"),
+        seen("tone", "b", person="bea")._replace(shot="a", group="a"),  # a copy under another name
+        seen("tone", "c")._replace(group="a"),  # their face
+        seen("tone", "d")._replace(shot="d", group="a"),
+        seen("tone", "e")._replace(shot="d", group="e"),  # a copy of that
+        seen("tone", "f", person="bea")._replace(group="a"),
+        seen("age", "9")._replace(shot="a", group="a"),
+    ]
+    _, hit = forget_person("anna", photos, task="")
+    assert [each.photo.id[0] for each in hit] == list("abcde")
+    _, hit = forget_picture("a" * 64, photos, task="")
+    assert [each.photo.id[0] for each in hit] == list("ab")
+
+
+@pytest.mark.parametrize(("together", "few"), [("person", True), ("shot", False)])
+def test_too_few_photos_are_counted_as_split_does(tmp_path, together, few):
+    content = complete()
+    content["tasks"]["tone"]["split"]["keep_together"] = together
+    write_params(content, tmp_path)
+    params = load(tmp_path / "params.yaml")
+    cool = [seen("tone", x, label="cool", person=p) for x, p in ("aa", "bb", "cc")]
+    warm = [seen("tone", x, label="warm", person=p) for x, p in ("1a", "2b", "3b")]
+    wild = [seen("tone", "4", label="warm", person="d", part="wild")]
+    assert too_few([*cool, *warm[:2], *wild], "tone", params).count("'warm'") == 1
+    assert bool(too_few([*cool, *warm, *wild], "tone", params)) == few
+    assert "'cool'" not in too_few([*cool, *warm[:2]], "tone", params)
 
 
 @pytest.mark.parametrize("text", [None, "", "task,kind\n", "task,kind,hash,phash\n,name,anna,\n"])
@@ -104,7 +136,7 @@ def project(tmp_path):
 
     def run(*arguments, module="stages.collect"):
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, *(["-m", module] if module else []), *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -137,6 +169,7 @@ def test_a_forgotten_person_is_gone_and_stays_away(project):
     assert "person2" not in tombstones
     run("--person", "person2", module="stages.collect.forget")
     assert (path / "forgotten.csv").read_text() == tombstones
+    assert all(len(row.phash) == 64 for row in FORGOTTEN.read(path) if row.kind == "sha256")
     # The same photo under another name, and re-encoded under a third, in the exam, too.
     (path / "photos/warm/new__0.jpg").write_bytes(photo.read_bytes())
     (path / "photos/wild/warm").mkdir(parents=True)
@@ -155,6 +188,63 @@ def test_a_forgotten_person_is_gone_and_stays_away(project):
     )
     everything = b"".join(p.read_bytes() for p in out.rglob("*") if p.is_file())
     assert b"person2" not in everything and b"new__0" not in everything
+
+
+def test_every_way_to_copy_a_forgotten_photo_is_refused(project):
+    path, run = project
+    out = path / "data/raw/tone"
+    assert run("tone").returncode == 0
+    image = cv2.imread(str(path / "photos/warm/person2__0.jpg"))
+    assert image is not None
+    assert run("--person", "person2", module="stages.collect.forget").returncode == 0
+    for number, change in enumerate(NINE.values()):
+        cv2.imwrite(str(path / f"photos/cool/new{number}__0.jpg"), change(image))
+    assert run("tone").returncode == 0
+    rejected = read_table(out / "rejected.csv")
+    assert rejected.reason.tolist() == ["forgotten on request"] * (2 + len(NINE))
+    assert len(read_table(out / "manifest.csv")) == 14
+
+
+def test_an_unknown_name_warns_with_the_names_that_are_like_it(project):
+    path, run = project
+    assert run("tone").returncode == 0
+    done = run("--person", "persson2", module="stages.collect.forget")
+    assert done.returncode == 0
+    assert "No photo in data/raw has the person 'persson2'" in done.stderr
+    assert "'person2'" in done.stderr
+    assert Forgotten(path, "tone").person("persson2")
+    done = run("--person", "person2", module="stages.collect.forget")
+    assert "No photo" not in done.stderr
+    assert "No photo" in run("--sha256", "0" * 64, module="stages.collect.forget").stderr
+
+
+def test_too_few_photos_are_said_and_the_later_data_go(project):
+    path, run = project
+    assert run("tone").returncode == 0
+    later = [path / "data" / stage / "tone" for stage in ("faces", "shards", "search", "report")]
+    kept = [path / "data/promote/tone", path / "data/faces/age", path / "data/weights/tone"]
+    for folder in (*later, *kept):
+        folder.mkdir(parents=True)
+    (path / "reports").mkdir()
+    (path / "reports/index.html").write_text("their pictures")
+    done = run("--person", "person0", module="stages.collect.forget")
+    assert "persons or shots" not in done.stderr and all(folder.is_dir() for folder in later)
+    assert run("tone").returncode == 0
+    done = run("--person", "person2", module="stages.collect.forget")
+    said = "tone: class 'warm' keeps photos of 2 persons or shots, and needs 3"
+    assert done.returncode == 0 and said in done.stderr and "data/faces/tone" in done.stderr
+    assert not any(folder.exists() for folder in later) and all(folder.is_dir() for folder in kept)
+    assert not (path / "reports/index.html").exists()
+
+
+def test_the_advice_names_what_dvc_keeps_outside_of_the_project(project):
+    path, run = project
+    subprocess.run(["git", "init", "-q"], cwd=path, check=True)
+    subprocess.run(["dvc", "init", "-q"], cwd=path, check=True)
+    done = run("--person", "anna", module="stages.collect.forget")
+    [place] = re.findall(r"rm -rf (/\S+/repo/[0-9a-f]{32})$", done.stdout, re.M)
+    asked = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
+    assert run("-c", asked, module=None).stdout.strip() == place
 
 
 @pytest.mark.parametrize(
