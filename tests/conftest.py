@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from stages.weights.known import CARRIER, PRETRAINED
 from tests.network_guard import guarded, lookups
 from tests.params_yaml import alone, read_params, shipped
 
 REPO = Path(__file__).resolve().parents[1]
+# For `benchmarks.mutants`: the same examples each time, and none is made simpler once a test fails.
+FIRST = [Phase.explicit, Phase.generate]
+settings.register_profile("first_failure", phases=FIRST, derandomize=True, deadline=None)
 # A busy machine makes an example slow: time is measured in benchmarks/.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -131,6 +131,29 @@ def test_the_index_says_how_each_picture_was_made(serial, photos, tmp_path):
         assert np.abs(again.astype(int) - shown).max() <= 3  # the index keeps 6 digits
 
 
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        (dict(rotation=40), ["rotation"]),
+        (dict(shift=0.2), ["shift_x", "shift_y"]),
+        (dict(shear=10), ["shear"]),
+        (dict(zoom=0.2), ["zoom_x", "zoom_y"]),
+        (dict(flip=True), ["flip"]),
+        (dict(seed=8), []),
+    ],
+)
+def test_each_parameter_moves_its_own_columns_alone(serial, photos, tmp_path, change, moved):
+    splits, mattes = photos
+    still = dict(rotation=0, shift=0, shear=0, zoom=0, flip=False)
+    augment(splits, mattes, tmp_path / "out", params(**still | change), CLASSES)
+    copies = Shards(tmp_path / "out/train").index().iloc[10:][list(COLUMNS)]
+    assert [name for name in COLUMNS if copies[name].nunique() > 1] == moved
+    for name in moved:
+        middle = copies[name] - (name.startswith("zoom"))
+        most = change[name.partition("_")[0]]
+        assert middle.abs().max() <= most and middle.max() > most / 2
+
+
 def test_any_number_of_processes_writes_the_same_bytes(photos, tmp_path):
     splits, mattes = photos
     for workers in (1, 2):

@@ -16,7 +16,8 @@ A, B = ("a", "cool", "test", "1"), ("b", "warm", "test", "2")
 def test_a_test_part_is_known_by_its_photos_and_labels():
     known = digest(splits(A, B))
     assert known == digest(splits(B, A))
-    assert known == digest(splits(A, B, ("c", "warm", "train", "3")))
+    for part in ("train", "val", "wild", ""):
+        assert known == digest(splits(A, B, ("c", "warm", part, "3")))
     assert known == digest(splits(A, ("b", "warm", "test", "another")))
     assert known != digest(splits(A))
     assert known != digest(splits(A, ("b", "cool", "test", "2")))

@@ -52,6 +52,15 @@ def test_after_failed_downloads_the_host_is_given_up(server, refusal):
     assert server.times("/a") == DEAD * TRIES
 
 
+def test_one_success_and_the_failures_before_count_no_more(server, fetch, refusal):
+    server.routes |= {"/bad": (502, {}, b""), "/good": (200, JPEG, b"x")}
+    client = Web("me@example.org", allow_private=True)
+    for _ in range(2):
+        for _ in range(DEAD - 1):
+            assert "502" in str(refusal(f"{server.url}/bad", client))
+        assert fetch(f"{server.url}/good", client) == b"x"
+
+
 def test_few_connections_a_host_at_a_time(server, fetch):
     def slow(handler):
         time.sleep(0.05)
