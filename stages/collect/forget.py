@@ -214,12 +214,12 @@ def _nobody(person: str | None, seen: list[Seen]) -> str:
 
 
 def _site_cache() -> str:
-    from dvc.exceptions import NotDvcRepoError
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         return str(Repo().site_cache_dir)
-    except NotDvcRepoError:
+    except DvcException:  # no repository of DVC, or one that it cannot open
         return "/var/tmp/dvc"
 
 

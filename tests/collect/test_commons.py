@@ -161,7 +161,7 @@ PLACES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PLACES), JSON_VALUE | st.sampled_from(ADDRESSES))
 def test_any_json_gives_files_or_one_line(ask, commons, place, value):
     """An answer that is right but for one place."""
