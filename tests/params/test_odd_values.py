@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.params import merge
+from stages.params.describe import json_schema
 from stages.params.merge import load, write
 from tests.params.test_merge import COMMONS, HUB, URLS, changed
 from tests.params_yaml import REPO, alone, complete, shipped
@@ -131,6 +132,24 @@ def test_no_number_is_written_as_text_or_truth_and_no_whole_number_is_without_bo
         if any("valid integer" in line for line in said_at_once(replaced(0.5, keys))):
             for odd in (10**30, -(10**30)):
                 assert said_at_once(replaced(odd, keys)), (keys, odd)
+
+
+def test_every_whole_number_of_the_schema_has_a_largest_value():
+    found = []
+
+    def look(schema, key):
+        if isinstance(schema, dict):
+            if schema.get("type") == "integer":
+                found.append(key)
+                assert "maximum" in schema, key
+            for name, inner in schema.items():
+                look(inner, f"{key}.{name}")
+        elif isinstance(schema, list):
+            for inner in schema:
+                look(inner, key)
+
+    look(json_schema(), "")
+    assert len(found) > 40
 
 
 @settings(
