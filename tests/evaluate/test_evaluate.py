@@ -42,6 +42,28 @@ def test_values_worked_out_by_hand():
     assert result.note is None
 
 
+def test_each_bin_of_confidence_has_its_own_accuracy():
+    sure = np.array([[0.95, 0.05, 0], [0.95, 0.05, 0], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    result = evaluate(np.array([0, 0, 0, 1]), sure, CLASSES, np.arange(4))
+    bins = [(bin.confidence, bin.accuracy, bin.n) for bin in result.reliability]
+    assert bins == [(0.5, 0.5, 2), (0.95, 1, 2)]
+
+
+def test_the_headline_has_the_intervals_of_its_figures():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    called = np.where(rng.random(90) < 0.3 + 0.3 * labels / 2, labels, 0)  # recalls differ
+    numbers = {"values": labels * 1.0, "predicted_values": labels + rng.normal(0, 1, 90)}
+    sure = np.where(np.eye(3)[called] == 1, 0.8, 0.1)
+    exam = evaluate(labels, sure, CLASSES, np.arange(90), **numbers)
+    found = headline(exam)
+    for name in ("accuracy", "balanced_accuracy", "mae"):
+        low, high = getattr(found, f"{name}_low"), getattr(found, f"{name}_high")
+        assert low < getattr(found, name) < high
+        assert (low, high) == pytest.approx(exam.intervals[name], abs=1e-4)
+    assert found.accuracy_low != found.balanced_accuracy_low != found.mae_low
+
+
 def test_one_planted_wrong_answer_is_counted_once():
     right = evaluate(LABELS, np.eye(3)[LABELS], CLASSES, GROUPS)
     assert right.accuracy == right.balanced_accuracy == right.macro_f1 == 1
@@ -107,7 +129,9 @@ def test_the_mean_absolute_error_needs_every_number():
     result = evaluate(LABELS, SURE, CLASSES, GROUPS, **numbers)
     assert result.mae == 2 and result.intervals["mae"] == (2, 2)
     values[3] = np.nan
-    assert evaluate(LABELS, SURE, CLASSES, GROUPS, **numbers).mae is None
+    without = evaluate(LABELS, SURE, CLASSES, GROUPS, within=3, **numbers)
+    assert without.mae is None and without.in_range is None
+    assert not {"mae", "in_range"} & set(without.intervals)
 
 
 def test_tables(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.evaluate.slices import slice_columns, slices
+from stages.networks.metrics import share_interval
 
 IDS = [f"{i:02}" for i in range(40)]
 MANIFEST = pd.DataFrame({"id": IDS, "source": "folder", "sex": ["f", "m"] * 19 + ["", "x"]})
@@ -44,6 +45,27 @@ def test_intervals_are_of_groups():
     assert alone.groups == 19 and together.groups == 10
     width = [row.gap_high - row.gap_low for row in (alone, together)]
     assert width[1] > 1.15 * width[0]
+
+
+@pytest.mark.parametrize(("inside", "judged"), [(4, False), (5, True), (7, True), (8, False)])
+def test_five_photos_inside_and_five_outside_are_enough(inside, judged):
+    ids = IDS[:12]
+    values = {id: ["x"] if row < inside else [] for row, id in enumerate(ids)}
+    found = slices(ids, np.arange(12) % 2 > 0, np.array(ids), {"some": values})
+    assert [(row.value, row.n) for row in found] == [("x", inside)] * judged
+
+
+def test_the_interval_of_a_gap_is_made_of_both_sides_own_intervals():
+    rng = np.random.default_rng(1)
+    right, groups = rng.random(40) < 0.7, np.arange(40) // 3
+    f, _ = slices(IDS, right, groups, columns("sex"))
+    inside = MANIFEST["sex"].to_numpy() == "f"
+    here, rest = right[inside].mean(), right[~inside].mean()
+    low, high = share_interval(right[inside], groups[inside])
+    rest_low, rest_high = share_interval(right[~inside], groups[~inside])
+    assert (f.low, f.high, f.gap) == pytest.approx((low, high, here - rest))
+    assert f.gap - f.gap_low == pytest.approx(np.hypot(here - low, rest_high - rest))
+    assert f.gap_high - f.gap == pytest.approx(np.hypot(high - here, rest - rest_low))
 
 
 def test_an_unknown_column_is_refused_by_name():

@@ -152,9 +152,7 @@ def test_every_whole_number_of_the_schema_has_a_largest_value():
     assert len(found) > 40
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@ANY
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 @example(b"\xff")
 @example(b"[" * 5000)
@@ -173,9 +171,7 @@ def test_a_file_that_is_no_params_is_named(said, content):
     assert said(content)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@ANY
 @given(st.data())
 def test_any_tree_in_place_of_a_section_is_taken_or_refused(said_at_once, data):
     sections = sorted({keys[: n + 1] for keys in LEAVES for n in range(len(keys))}, key=str)
