@@ -241,7 +241,6 @@ MUTANTS = {
         ("None if np.isnan(value) else value", "value"),
     ],
     "stages/evaluate/occlusion.py": [
-        ("/ windows.sum(0)", ""),
         ("np.abs(answers[1:, 0] - answers[0, 0])", "answers[1:, 0] - answers[0, 0]"),
         ("where=total > 0", "where=total >= 0"),
         ("answers = np.hstack([1 - answers, answers])", "answers = np.hstack([answers, answers])"),

@@ -5,7 +5,7 @@ import pytest
 
 from stages.common.images import write_png
 from stages.evaluate.explain import explain
-from stages.evaluate.occlusion import inside, maps, patches
+from stages.evaluate.occlusion import inside, maps, one_map, patches
 from stages.records import folders
 from stages.records.predictions import Prediction
 from stages.records.shards import InMemory
@@ -68,6 +68,19 @@ def test_a_map_shows_where_the_network_looks(keras, place, activation):
             max(place[1].start - 4, 0) : place[1].stop + 4,
         ] = True
         assert map[around].sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_what_lowers_a_number_counts_as_much_as_what_raises_it():
+    picture = np.full((SIDE, SIDE, 3), 127, np.uint8)
+    picture[FACE], picture[CORNER] = 227, 27
+
+    def answer(pictures):
+        return np.array([[float(each[FACE].mean() + each[CORNER].mean())] for each in pictures])
+
+    cover, windows = np.full_like(picture, 127), patches((SIDE, SIDE))
+    found = one_map(answer, picture, cover, windows, regression=True)
+    assert (found >= 0).all()
+    assert found[:20].sum() == pytest.approx(0.5, abs=1e-4)  # the face's part
 
 
 def test_a_cover_that_changes_nothing_makes_no_map(keras):

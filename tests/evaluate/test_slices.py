@@ -47,6 +47,12 @@ def test_intervals_are_of_groups():
     assert width[1] > 1.15 * width[0]
 
 
+def test_a_column_that_both_tables_have_is_that_of_faces():
+    manifest = MANIFEST.assign(faces="a source's own")
+    found = slice_columns(("faces",), "", manifest, FACES, MATTES)
+    assert set(map(tuple, found["faces"].values())) == {("1",)}
+
+
 @pytest.mark.parametrize(("inside", "judged"), [(4, False), (5, True), (7, True), (8, False)])
 def test_five_photos_inside_and_five_outside_are_enough(inside, judged):
     ids = IDS[:12]
