@@ -242,7 +242,6 @@ MUTANTS = {
     ],
     "stages/evaluate/occlusion.py": [
         ("np.abs(answers[1:, 0] - answers[0, 0])", "answers[1:, 0] - answers[0, 0]"),
-        ("where=total > 0", "where=total >= 0"),
         ("answers = np.hstack([1 - answers, answers])", "answers = np.hstack([answers, answers])"),
     ],
     "stages/evaluate/explain.py": [
