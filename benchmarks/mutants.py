@@ -495,6 +495,7 @@ def _copy(folder: Path) -> Path:
     for name in filter(None, listed.stdout.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPO / name, folder / name)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)  # DVC asks for one
     return folder
 
 
