@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+LOGS = Path(".cache/repro")  # what each task's `dvc repro` said
+
 
 @dataclass(frozen=True)
 class Folders:
