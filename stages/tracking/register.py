@@ -2,36 +2,61 @@
 
 Makes MLflow hold what the files say, for every task: each promoted network with the search that
 found it, its whole chain as a version of the model `face-<task>`, the aliases `champion` and
-`challenger`, when each version was champion, and the baselines. It runs after every `dvc repro`,
-and takes seconds where nothing is missing.
+`challenger`, when each version was champion, and the baselines. It runs in every `dvc repro`. A
+local store is opened only if it, or anything that it is filled from, has changed.
 """
 
+import hashlib
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages.common.closure import ROOT
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.files import alone
-from stages.params.merge import load
 from stages.records.folders import Folders
 from stages.records.promotion import ROLES
-from stages.tracking.baselines import ensure_baselines
-from stages.tracking.cards import ensure_card
-from stages.tracking.models import ensure_registered, ensure_reigns
-from stages.tracking.store import ARTIFACTS, connect
+from stages.tracking.store import ARTIFACTS, DATABASE, connect, is_local
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
+DONE = ARTIFACTS.parent / "registered"  # the state that MLflow's local store was last filled from
 
 
 def main() -> None:
     with alone(ARTIFACTS):  # two at once would make each version twice
-        register()
+        if not (is_local() and DATABASE.is_file() and _done() == _state()):
+            register()
+            if is_local():
+                DONE.write_text(_state())
+    log.info("MLflow holds what data/promote says; `make ui` shows it")
+
+
+def _done() -> str:
+    return DONE.read_text() if DONE.is_file() else ""
+
+
+def _state() -> str:
+    """Changes with every file that `register` reads, the code, MLflow's database, and its place."""
+    folders = [Path("data/promote"), Path("data/baseline"), ROOT / "app", ROOT / "stages"]
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+    found = hashlib.sha256(f"{ARTIFACTS.resolve()}\n".encode())
+    for file in [Path("params.yaml"), DATABASE, *files]:
+        if "__pycache__" not in file.parts:
+            status = file.stat()
+            found.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return found.hexdigest()
 
 
 def register() -> None:
+    from stages.params.merge import load
+    from stages.tracking.baselines import ensure_baselines
+    from stages.tracking.cards import ensure_card
+    from stages.tracking.models import ensure_registered, ensure_reigns
+
     client = connect()
     check_answers(client)
     for task in load().tasks:
@@ -44,7 +69,6 @@ def register() -> None:
         ensure_reigns(client, task, at.promote)
         if at.baseline.is_dir():
             ensure_baselines(client, task, at.baseline)
-    log.info("MLflow holds what data/promote says; `make ui` shows it")
 
 
 def check_answers(client: "MlflowClient") -> None:

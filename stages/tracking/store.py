@@ -42,7 +42,7 @@ def connect() -> "MlflowClient":
     import mlflow
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
-    if uri == DEFAULT_URI:
+    if is_local():
         with alone(DATABASE):
             if DATABASE.exists():
                 _follow_a_move()
@@ -50,6 +50,11 @@ def connect() -> "MlflowClient":
                 _create(mlflow.MlflowClient)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
+
+
+def is_local() -> bool:
+    """Whether MLflow's store is the checkout's own."""
+    return os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI) == DEFAULT_URI
 
 
 def _create(client: "type[MlflowClient]") -> None:
@@ -88,8 +93,7 @@ def experiment_id(client: "MlflowClient", task: str) -> str:
     found = client.get_experiment_by_name(task)
     if found:
         return found.experiment_id
-    local = os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI) == DEFAULT_URI
-    place = (ARTIFACTS / task).resolve().as_uri() if local else None
+    place = (ARTIFACTS / task).resolve().as_uri() if is_local() else None
     return client.create_experiment(task, artifact_location=place)
 
 

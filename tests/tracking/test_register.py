@@ -148,6 +148,13 @@ def test_two_at_once_make_one_version_and_a_moved_checkout_is_followed(project, 
     query = "select count(*) from model_versions"
     with closing(sqlite3.connect("mlruns/mlflow.db")) as store:
         assert store.execute(query).fetchone() == (1,)
+    # Without a change MLflow is not even imported; with one it is.
+    code = "import sys; sys.modules['mlflow'] = None; from stages.tracking.register import main"
+    without = [sys.executable, "-c", f"{code}; main()"]
+    assert subprocess.run(without, env=environment, check=False).returncode == 0
+    table = Path("data/promote", TASK, "leaderboard.csv")
+    table.write_text(table.read_text())
+    assert subprocess.run(without, env=environment, check=False).returncode == 1
     artifacts = Path("mlruns/artifacts")
     [network] = artifacts.rglob("model.keras")
     persons = {each.person for each in SEEN.read(FOLDER / "champion") if each.person}
