@@ -8,8 +8,8 @@ PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-repro: .venv/ready ## build everything: dvc repro
-	@$(RUN) dvc repro
+repro: .venv/ready ## build everything: dvc repro, with tasks side by side
+	@$(RUN) python -m stages.repro
 	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
 
 app: .venv/ready ## the page on http://127.0.0.1:8000: a face goes in, answers come out
