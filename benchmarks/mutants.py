@@ -51,6 +51,7 @@ TESTS = {
     "stages/promote": [
         "tests/promote/test_gates.py",
         "tests/promote/test_luck.py",
+        "tests/promote/test_answers.py",
         "tests/promote/test_judged.py",
         "tests/promote/test_history.py",
         "tests/promote/test_leaderboard.py",

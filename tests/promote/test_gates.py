@@ -135,24 +135,34 @@ def test_a_network_that_was_rolled_back_does_not_come_back():
     assert failed(judge(exam(20), exam(14), rolled_back=True)) == {"not rolled back"}
 
 
-def test_a_slice_fails_only_where_its_whole_interval_lacks():
-    def with_gap(low, high):
-        row = Slice(
-            column="sex",
-            value="f",
-            n=9,
-            groups=9,
-            accuracy=0.4,
-            low=0.2,
-            high=0.6,
-            gap=(low + high) / 2,
-            gap_low=low,
-            gap_high=high,
-        )
-        return failed(judge(exam(20), None, test=mini.exam(slices=(row,))))
+def slice_with(low, high):
+    """A slice whose gap lies so."""
+    return Slice(
+        column="sex",
+        value="f",
+        n=9,
+        groups=9,
+        accuracy=0.4,
+        low=0.2,
+        high=0.6,
+        gap=(low + high) / 2,
+        gap_low=low,
+        gap_high=high,
+    )
 
-    assert with_gap(-0.8, -0.29) == set()
-    assert with_gap(-0.8, -0.31) == {"slices"}
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([(-0.8, -0.29)], set()),
+        ([(-0.8, -0.31)], {"slices"}),
+        ([(-0.9, -0.1), (-0.4, -0.31)], {"slices"}),  # the widest gap is not the surest
+        ([(-0.9, -0.1), (-0.4, -0.29)], set()),
+    ],
+)
+def test_a_slice_fails_only_where_its_whole_interval_lacks(gaps, expected):
+    slices = tuple(slice_with(*gap) for gap in gaps)
+    assert failed(judge(exam(20), None, test=mini.exam(slices=slices))) == expected
 
 
 @settings(max_examples=25, deadline=None)

@@ -50,3 +50,9 @@ def test_what_a_promoted_candidate_had_goes_to_the_next():
     expected = (1 / 2, 1 / 2 + 1 / 6, 1 / 2 + 1 / 6 + 1 / 12, 1 / 20, 1 / 30)
     assert shares == pytest.approx(np.repeat(expected, 2))
     assert [each.promoted for each in judged["t"]] == [True, True, False, False, True]
+
+
+def test_a_candidate_that_is_judged_again_has_the_last_decision():
+    judged = added(added({}, "t", Candidate("a", False)), "t", Candidate("b", False))
+    again = added(judged, "t", Candidate("a", True))
+    assert again == {"t": [Candidate("a", True), Candidate("b", False)]}
