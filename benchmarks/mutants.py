@@ -55,6 +55,7 @@ TESTS = {
         "tests/promote/test_judged.py",
         "tests/promote/test_history.py",
         "tests/promote/test_leaderboard.py",
+        "tests/promote/test_model_card.py",
         "tests/promote/test_chain_folder.py",
         "tests/promote/test_promote.py",
         *FAST,

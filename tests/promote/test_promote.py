@@ -122,6 +122,7 @@ def test_from_the_first_champion_to_a_better_one(project):
     assert promotion()["decision"] == "champion"
     assert (network("champion"), history()) == (before, told)
     assert roles() == {"champion", "former"}
+    assert network("former") == weak  # a rollback still has somewhere to go
 
     write_network(0.9, "4", wrong=5)
     main(TASK)  # worse: the champion stays, and so does its card
