@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stages.collect.web import Web
+from stages.collect.web import Web, turns
 from stages.collect.web.turns import DEAD, PER_HOST, TRIES
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -50,6 +50,13 @@ def test_after_failed_downloads_the_host_is_given_up(server, refusal):
     assert server.times("/a") == DEAD * TRIES
     assert "given up" in str(refusal(f"{server.url}/a", client))
     assert server.times("/a") == DEAD * TRIES
+
+
+def test_each_further_try_waits_twice_as_long():
+    for tries, times in ((1, 1), (2, 2), (3, 4)):
+        host = turns.Host(threading.Event())
+        host.failed(turns.Busy("503", host), tries)
+        assert host._reserve() == pytest.approx(times * turns.BACKOFF, abs=turns.BACKOFF / 4)
 
 
 def test_one_success_and_the_failures_before_count_no_more(server, fetch, refusal):
