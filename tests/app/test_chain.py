@@ -220,6 +220,22 @@ def test_large_photos_are_decoded_one_at_a_time(promoted):
     assert four < 1.5 * one  # without the lock it would be four times as much
 
 
+def test_where_nothing_is_left_of_the_person_there_is_no_answer(chain, promoted, monkeypatch):
+    def cut_out(image, session):
+        alpha = np.zeros(image.shape[:2], np.uint8)
+        alpha[: int(share * len(alpha))] = 255
+        return np.dstack([image, alpha])
+
+    monkeypatch.setattr(chain_module, "cut_out", cut_out)
+    photo = photo_of(promoted, TASK, predictions(promoted, TASK)["id"].iloc[0])
+    share = 0.04
+    answer = chain.answer(photo)
+    assert (answer.label, answer.reason) == (None, "almost nothing left of the person")
+    assert answer.box is not None
+    share = 0.07
+    assert chain.answer(photo).label is not None
+
+
 def test_warnings(chain, promoted):
     table = predictions(promoted, TASK)
     one = np.asarray(Image.open(io.BytesIO(photo_of(promoted, TASK, table["id"].iloc[0]))))
