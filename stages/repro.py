@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING
 
 from stages.common.door import enter
 from stages.common.errors import UserError
+from stages.common.files import new_file
 from stages.common.parallel import cores
 from stages.records.folders import LOGS
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
 SECONDS = LOGS / "seconds.json"  # stage -> seconds of its last run
 MEMORY = 3e9  # bytes that a task takes at most, in `search`
+PAUSE = 30  # seconds between two looks at what runs
 TAIL = 15  # lines shown of a task that failed
 STAGE = re.compile(r"(Running s|S)tage '(?P<name>[^']+)'")  # how DVC begins with a stage
 
@@ -49,6 +51,9 @@ class Branch:
     stages: list[str]  # each after those that it needs
     took: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     process: subprocess.Popen[str] | None = None
+    stage: str = ""  # that runs now
+    began: float = 0.0  # when, as `time.monotonic`
+    said: str = ""  # its last line
 
     @property
     def log(self) -> Path:
@@ -124,10 +129,14 @@ class Build:
         workers = [threading.Thread(target=self._work) for _ in range(self._jobs)]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            while worker.is_alive():  # `join` alone would keep signals waiting
-                worker.join(0.2)
-        SECONDS.write_text(json.dumps(self._known, indent=1))
+        shown = time.monotonic()
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(0.2)  # `join` would keep signals waiting
+            if time.monotonic() - shown > PAUSE:
+                self._show_running()
+                shown = time.monotonic()
+        with new_file(SECONDS) as part:
+            part.write_text(json.dumps(self._known, indent=1))
         if self._stops:
             raise KeyboardInterrupt
         return not self._failed
@@ -150,6 +159,8 @@ class Build:
                     return
                 branch = self._waiting.popleft()
                 branch.process = self._start(branch)
+                if self._stops:  # a moment ago, when `_stop` did not see this process yet
+                    os.killpg(branch.process.pid, signal.SIGTERM)
                 self._share_cores()
             with branch.log.open("w", encoding="utf-8") as file:
                 self._follow(branch, branch.process, file)
@@ -192,18 +203,18 @@ class Build:
     def _follow(self, branch: Branch, process: subprocess.Popen[str], file: IO[str]) -> None:
         """Until it ends: write what it says to `file`, and a line for each stage."""
         assert process.stdout is not None
-        stage, began = "", 0.0
         for line in process.stdout:
             file.write(line)
             file.flush()
+            branch.said = line.strip() or branch.said
             if match := STAGE.match(line):
-                self._end(branch, stage, time.monotonic() - began)
-                runs = line.startswith("Running")
-                stage, began = match["name"] if runs else "", time.monotonic()
-                if not runs:
-                    self._end(branch, match["name"], 0)
+                self._end(branch, branch.stage, time.monotonic() - branch.began)
+                branch.stage, branch.began, branch.said = match["name"], time.monotonic(), ""
+                if not line.startswith("Running"):
+                    self._end(branch, branch.stage, 0)
         if not process.wait():
-            self._end(branch, stage, time.monotonic() - began)
+            self._end(branch, branch.stage, time.monotonic() - branch.began)
+        branch.stage = ""
 
     def _end(self, branch: Branch, stage: str, seconds: float) -> None:
         """`seconds`: 0 where nothing had changed."""
@@ -219,6 +230,12 @@ class Build:
             about = f", about {left / 60:.0f} min left" if left > 60 else ""
             place = f"{self._ended} of {self._total} stages{about}"
             log.info("%-20s %5.0f s   %s", stage, seconds, place)
+
+    def _show_running(self) -> None:
+        for branch in self._all:
+            if branch.stage and branch.stage not in branch.took:
+                seconds = time.monotonic() - branch.began
+                log.info("%-20s %5.0f s   so far: %s", branch.stage, seconds, branch.said[:100])
 
     def _left(self, branch: Branch) -> float:
         """Seconds that the rest of a branch took the last time, or takes in other tasks."""
