@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -53,7 +54,7 @@ def project(tmp_path) -> Path:
     stages = {
         "params": stage("params"),
         "collect": foreach("collect", "params"),
-        "search": foreach("search", "collect-${item}", "params"),
+        "search": foreach("search", "collect-${item}", "params", seconds=1.5),
         "report": foreach("report", "collect-${item}", "search-${item}"),
         "index": stage("index", *(f"report-{task}" for task in TASKS)),
     }
@@ -154,7 +155,7 @@ def test_a_task_that_fails_is_shown_and_the_others_are_finished(project, tmp_pat
 
 def test_ctrl_c_ends_all_but_a_search_that_keeps_its_best(project, tmp_path):
     text = (project / "dvc.yaml").read_text()
-    slow = re.sub(r"(search-\$\{item\}) 0.3", r"\1 30", text)
+    slow = re.sub(r"(search-\$\{item\}) 1.5", r"\1 30", text)
     (project / "dvc.yaml").write_text(slow)
     process = start(project)
     wait_until(project, "search-a begins")
@@ -185,6 +186,8 @@ def test_killed_in_the_middle_the_next_run_finishes_the_rest(project, tmp_path):
     for child in children:  # two `dvc repro`, each with its stage in its process group
         os.killpg(int(child), signal.SIGKILL)
     process.wait()
+    while any(map(psutil.pid_exists, map(int, children))):
+        time.sleep(0.05)  # DVC would take them for alive
     again = start(project)
     said = again.communicate(timeout=120)[0]
     assert again.returncode == 0, said
