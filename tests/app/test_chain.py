@@ -233,7 +233,11 @@ def test_where_nothing_is_left_of_the_person_there_is_no_answer(chain, promoted,
     assert (answer.label, answer.reason) == (None, "almost nothing left of the person")
     assert answer.box is not None
     share = 0.07
-    assert chain.answer(photo).label is not None
+    little = chain.answer(photo)
+    assert little.label is not None
+    assert WORDS["small"] in little.warnings and "small" in little.flags
+    monkeypatch.setattr(chain, "_session", None)  # nothing has been cut out
+    assert "small" not in chain.answer(photo).flags
 
 
 def test_warnings(chain, promoted):
@@ -241,6 +245,7 @@ def test_warnings(chain, promoted):
     one = np.asarray(Image.open(io.BytesIO(photo_of(promoted, TASK, table["id"].iloc[0]))))
     answer = chain.answer(encoded(np.hstack([one, one])))
     assert any("2 faces" in warning for warning in answer.warnings)
+    assert WORDS["several"] not in answer.warnings and "several" in answer.flags
     dark = chain.answer(encoded((one * 0.25).astype(np.uint8)))
     assert WORDS["dark"] in dark.warnings
     assert answer.label is not None and dark.label is not None

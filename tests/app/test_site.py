@@ -138,8 +138,33 @@ def test_one_of_several_faces_can_be_chosen(page, champion, two):
     probabilities = [each["answers"][0]["probabilities"]["warm"] for each in asked]
     assert abs(probabilities[0] - probabilities[1]) > 1e-3
     assert_same(asked[both["face"]]["answers"][0], champion.answer(two))
-    missing = page.ask(two, "?face=2")
-    assert (missing.status, missing.json["code"]) == (422, "error.no_such_face")
+    for number in (2, -1, -3):
+        missing = page.ask(two, f"?face={number}")
+        assert (missing.status, missing.json["code"]) == (422, "error.no_such_face")
+
+
+def test_faces_are_counted_from_the_left_in_whichever_order_they_are_found(page, two, monkeypatch):
+    before = page.ask(two, "?face=1").json
+    faces = Chain.faces
+    monkeypatch.setattr(Chain, "faces", lambda self, seen: faces(self, seen)[::-1])
+    turned = page.ask(two, "?face=1").json
+    assert turned["faces"] == before["faces"] and turned["answers"] == before["answers"]
+
+
+def test_a_network_that_finds_another_face_alone_does_not_answer_about_it(page, two, monkeypatch):
+    _, second = (each.chain for each in page.promoted.networks())
+    faces = Chain.faces
+
+    def left_one(self, seen):
+        found = sorted(faces(self, seen), key=lambda face: face.box[0])
+        return found[:1] if self is second else found
+
+    monkeypatch.setattr(Chain, "faces", left_one)
+    first, other = page.ask(two, "?face=0").json["answers"]
+    assert first["label"] == other["label"] is not None
+    first, other = page.ask(two, "?face=1").json["answers"]
+    assert first["label"] is not None
+    assert (other["label"], other["code"]) == (None, "error.no_face")
 
 
 def test_a_photo_without_a_face_gets_a_reason(page):
