@@ -1,5 +1,6 @@
 """The page's server, asked as a browser asks it, and by people who mean no good."""
 
+import asyncio
 import http.client
 import io
 import json
@@ -21,7 +22,7 @@ from app import chain as chain_module
 from app.chain import Chain
 from app.server import site as site_module
 from app.server import upload
-from app.server.words import FOLDER, LANGUAGES
+from app.server.words import FOLDER, LANGUAGES, Refused
 from benchmarks.fuzz_collect import png as header
 from stages.common.images import decode
 from stages.extract.crop import transform
@@ -352,6 +353,24 @@ def test_a_body_without_an_end_is_cut_off(page, photo, lines):
     answer = reply(endless(page, chunk, 0, lines))
     assert answer.status in ((400, 413) if lines else (413,))
     assert page.ask(photo).status == 200
+
+
+def test_of_a_body_without_an_end_little_is_read():
+    taken = 0
+
+    class Endless:
+        async def stream(self):
+            nonlocal taken
+            while True:
+                taken += 1_000
+                yield bytes(1_000)
+
+    async def read():
+        return [chunk async for chunk in upload._chunks(Endless(), 10_000)]
+
+    with pytest.raises(Refused):
+        asyncio.run(read())
+    assert taken <= (1 + upload.REST) * 10_000 + 2_000
 
 
 def test_a_slow_body_is_cut_off(page, photo, monkeypatch):

@@ -190,3 +190,35 @@ def test_light_does_not_matter_and_other_pictures_do(seed, gain, offset):
 def test_a_picture_without_contrast_is_like_nothing():
     flat = thumbnail(np.full((100, 80, 3), 7, np.uint8))
     assert similarity(flat, flat) == similarity(flat, clouds(0, 1)[0]) == 0
+
+
+def textured(seed, blur):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (24, 24), dtype=np.uint8)
+    fine = cv2.resize(coarse, (192, 192), interpolation=cv2.INTER_CUBIC) + rng.normal(
+        0, 6, (192, 192)
+    )
+    return cv2.GaussianBlur(np.clip(fine, 0, 255).astype(np.uint8), (0, 0), blur)[:128, :128]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_two_pictures_that_share_less_than_half_are_not_one_shot(seed):
+    whole = textured(seed, 3.0)
+    small = cv2.resize(whole, (64, 64), interpolation=cv2.INTER_AREA)
+
+    def like(share):
+        side = int(128 * share)
+        first = (128 - side) // 2
+        part = whole[first : first + side, first : first + side]
+        return similarity(small, cv2.resize(part, (64, 64), interpolation=cv2.INTER_AREA))
+
+    assert like(0.75) > 0.85  # shows 56 %
+    assert like(0.7) == 0  # 49 %
+
+
+def test_what_is_alike_from_afar_is_compared_near_by():
+    calm = textured(0, 1.0)[:64, :64] // 2 + 64
+    board = 20 * (np.indices((64, 64)).sum(0) % 2 * 2 - 1)
+    one, other = ((calm + sign * board).astype(np.uint8) for sign in (1, -1))
+    assert similarity(calm, calm) > 0.99
+    assert similarity(one, other) < 0
