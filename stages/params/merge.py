@@ -10,6 +10,7 @@ import reprlib
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import regex
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -197,7 +198,7 @@ def _columns(task: Task, root: Path) -> list[str]:
     found = []
     for source in task.collect.sources:
         if isinstance(source, Folder) and source.columns:
-            found += re.compile(source.columns).groupindex
+            found += regex.compile(source.columns).groupindex
         if isinstance(source, Urls):
             found += _header(root / task.collect.path / source.file)
     return found
