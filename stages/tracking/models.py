@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # What app.model needs installed, besides the backend of Keras
 IMPORTS = (
-    *("mlflow", "keras", "msgspec", "numpy", "pandas", "pydantic", "pyyaml", "scipy", "tqdm"),
-    *("opencv-python-headless", "pillow", "rembg", "onnxruntime"),
+    *("mlflow", "keras", "msgspec", "numpy", "pandas", "pydantic", "pyyaml", "regex"),
+    *("scipy", "tqdm", "opencv-python-headless", "pillow", "rembg", "onnxruntime"),
 )
 
 
