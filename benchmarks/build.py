@@ -29,7 +29,7 @@ IMPORT = re.compile(r"import time:\s+(?P<self>\d+) \|")
 RUNS = re.compile(r"Running stage '(?P<stage>[^'@]+)")
 # Outputs that say when or how fast something was done.
 TIMED = re.compile(
-    r"data/(search|baseline|promote|report)/|data/evaluate/[^/]+/evaluation|reports/"
+    "data/(search|baseline|promote|report)/|data/evaluate/[^/]+/evaluation.json|reports/"
 )
 
 
