@@ -16,7 +16,7 @@ from stages.common.errors import UserError
 from stages.params.merge import load
 from stages.records.forgotten import FORGOTTEN, Tombstone
 from tests.collect.rows import manifest_row
-from tests.collect.test_fingerprint import NINE
+from tests.collect.test_copies import NINE
 from tests.conftest import CLASSES, TASK
 from tests.params_yaml import complete, write_params
 from tests.text_table import read_table
