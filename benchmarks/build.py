@@ -10,7 +10,6 @@ Both builds run with Python's own profile of imports, which costs them some perc
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,9 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.checkout import copy_checkout
 from stages.records.folders import LOGS
 
-ROOT = Path(__file__).parents[1]
 IMPORT = re.compile(r"import time:\s+(?P<self>\d+) \|")
 RUNS = re.compile(r"Running stage '(?P<stage>[^'@]+)")
 # Outputs that say when or how fast something was done.
@@ -47,9 +46,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     jobs = parser.parse_args().jobs
     with tempfile.TemporaryDirectory() as scratch:
-        serial = checkout(Path(scratch, "serial"))
+        serial = unbuilt(Path(scratch, "serial"))
         costs, one_by_one = build(serial, "-m", "dvc", "repro")
-        together = checkout(Path(scratch, "together"))
+        together = unbuilt(Path(scratch, "together"))
         _, side_by_side = build(together, "-m", "stages.repro", "--jobs", str(jobs))
         imports = sum(map(started, (together / LOGS).glob("*.log")))
         show(costs)
@@ -62,16 +61,9 @@ def main() -> None:
         print(f"`dvc repro` with nothing to do: {again:.1f} s")
 
 
-def checkout(path: Path) -> Path:
-    """This checkout's files, nothing built."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, path / name)
+def unbuilt(path: Path) -> Path:
+    copy_checkout(path)
     (path / "dvc.lock").unlink(missing_ok=True)
-    subprocess.run(["git", "init", "-q"], cwd=path, check=True)
     return path
 
 

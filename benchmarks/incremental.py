@@ -22,6 +22,8 @@ from pathlib import Path
 import psutil
 import yaml
 
+from benchmarks.checkout import copy_checkout
+
 REPO = Path(__file__).resolve().parents[1]
 TASK = "age"
 STAGES = ("extract", "matte")
@@ -109,18 +111,9 @@ def compare(
 
 def checkout(project: Path, photos: Path, weights: Path, detector: str, matte: dict) -> Path:
     """This checkout's files, with one task whose photos come from `photos`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (REPO / name).is_file() and not name.startswith(("reports/", "dvc.lock")):
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPO / name, project / name)
-    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    copy_checkout(project)
+    shutil.rmtree(project / "reports", ignore_errors=True)
+    (project / "dvc.lock").unlink(missing_ok=True)
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     task = params["tasks"][TASK]
     task["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}

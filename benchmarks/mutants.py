@@ -8,9 +8,7 @@ status is 1. Arguments are the beginnings of the files to change; without any, i
 import argparse
 import importlib
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.checkout import copy_checkout
 from stages.common.backend import import_keras
 
 REPO = Path(__file__).resolve().parents[1]
@@ -474,7 +473,7 @@ def main(beginnings: list[str]) -> int:
         importlib.import_module(library)
     began, survived = time.monotonic(), 0
     with tempfile.TemporaryDirectory() as folder:
-        copies = [_copy(Path(folder) / str(number)) for number in range(PROCESSES)]
+        copies = [copy_checkout(Path(folder) / str(number)) for number in range(PROCESSES)]
         rooms = [tests for tests in TESTS.values() if any(each.tests is tests for each in chosen)]
         for tests, failed in _outcomes([(tests, None) for tests in rooms], copies):
             if failed:
@@ -486,17 +485,6 @@ def main(beginnings: list[str]) -> int:
     minutes = (time.monotonic() - began) / 60
     print(f"{len(chosen) - survived} of {len(chosen)} mutants caught in {minutes:.0f} minutes")
     return 1 if survived else 0
-
-
-def _copy(folder: Path) -> Path:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=REPO, capture_output=True, text=True, check=True
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPO / name, folder / name)
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)  # DVC asks for one
-    return folder
 
 
 def _outcomes(

@@ -28,6 +28,18 @@ TASK = "pets"
 CLASSES = {"fox": "여우", "곰": "Bear", "owl": "Owl"}
 
 
+def run_script(code: str, folder: Path) -> subprocess.CompletedProcess:
+    """Python's `code` in a process of its own, which works in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def real_sface() -> Path:
     """SFace's file, from the package that the set-up brings if it can be had."""

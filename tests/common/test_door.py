@@ -8,7 +8,7 @@ import pytest
 
 from stages.common.door import door, enter
 from stages.common.errors import UserError
-from tests.conftest import REPO
+from tests.conftest import run_script
 
 
 def raises(error):
@@ -43,14 +43,7 @@ enter(lambda: shutil.copytree("a", "b"))
 
 
 def test_a_limit_met_while_a_folder_is_copied_is_a_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(REPO)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_script(LIMITED, tmp_path)
     assert done.returncode == 1
     assert (
         done.stderr.startswith("ERROR: the disk or a limit is full (") and "a/large" in done.stderr

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from stages.common.files import new_file, new_folder
-from tests.conftest import REPO
+from tests.conftest import REPO, run_script
 
 
 def names(folder):
@@ -97,14 +97,7 @@ print(ends)
 
 
 def test_killed_at_any_step_of_a_swap_the_folder_is_the_old_or_the_new_one(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", SWAP],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(REPO)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_script(SWAP, tmp_path)
     assert done.returncode == 0, done.stderr
     # Two renames, then the old one's three files and two folders.
     assert done.stdout.strip() == str([True, True, *5 * [False]])
