@@ -3,10 +3,12 @@
 import http.client
 import json
 import socket
+import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,3 +86,20 @@ def serve(root: Path, **settings: Any) -> Iterator[Served]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def answers(url: str, server: subprocess.Popen) -> bool:
+    """Whether the process `server` answers `url` within two minutes; waits until it does."""
+    deadline = time.monotonic() + 120
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            urllib.request.urlopen(url, timeout=5)
+            return True
+        time.sleep(0.1)
+    return False

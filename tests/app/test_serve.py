@@ -4,10 +4,8 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.chain import Chain
+from tests.app.serving import answers, free_port
 from tests.network_guard import guarded, lookups
 from tests.promote.mini import REPO, TASK
 
@@ -53,12 +52,6 @@ def environment(**more: str) -> dict[str, str]:
     return clean | more
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def test_mlflow_serves_the_chain(copy, tmp_path):
     register = [sys.executable, "-m", "stages.tracking.register"]
     here = environment(PYTHONPATH=str(REPO))
@@ -75,7 +68,7 @@ def test_mlflow_serves_the_chain(copy, tmp_path):
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_for(port, server, tmp_path / "log")
+        assert answers(f"http://127.0.0.1:{port}/ping", server), (tmp_path / "log").read_text()
         photo = next((copy / "data/raw" / TASK / "images").iterdir()).read_bytes()
         records = [{"photo": base64.b64encode(data).decode()} for data in (photo, b"no photo")]
         request = urllib.request.Request(
@@ -97,19 +90,6 @@ def test_mlflow_serves_the_chain(copy, tmp_path):
     assert answer["box"] == list(expected.box)
     assert refused["reason"] == "not a jpg, png or webp picture"
     assert (refused["label"], refused["confidence"], refused["box"]) == (None, None, None)
-
-
-def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise AssertionError(log.read_text()[-4000:])
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
-            return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("the server did not start")
 
 
 def test_all_that_the_chain_imports_is_required(promoted):

@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.app.serving import answers, free_port
 from tests.network_guard import guarded, lookups
 from tests.params_yaml import read_params
 from tests.promote.mini import REPO, TASK
@@ -39,21 +39,13 @@ def start(root: Path, **app: object) -> subprocess.Popen:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_port()
 
 
 def wait(port: int, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5)
-            return
-        except OSError:
-            time.sleep(0.1)
-    server.kill()
-    raise AssertionError(server.communicate()[0])
+    if not answers(f"http://127.0.0.1:{port}/healthz", server):
+        server.kill()
+        raise AssertionError(server.communicate()[0])
 
 
 def files(folder: Path) -> dict:

@@ -1,17 +1,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from contextlib import suppress
 
 import pytest
 
 from stages.tracking import ui
 from stages.tracking.store import connect, experiment_id
+from tests.app.serving import answers, free_port
 from tests.conftest import REPO
 from tests.network_guard import guarded, lookups
 from tests.params_yaml import shipped, write_params
@@ -24,9 +22,7 @@ UI = "from stages.tracking import ui; ui.PORT = {port}; ui.main()"
 
 def test_it_calls_nobody(tmp_path):
     write_params(shipped(), tmp_path)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     server = subprocess.Popen(
         [sys.executable, "-c", UI.format(port=port)],
@@ -37,22 +33,12 @@ def test_it_calls_nobody(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(f"http://127.0.0.1:{port}/", server)
+        assert answers(f"http://127.0.0.1:{port}/", server)
         time.sleep(1)  # MLflow reports from a thread
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=60)
     assert lookups(tmp_path / "network") == []
-
-
-def wait_for(url: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while server.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError):
-            urllib.request.urlopen(url, timeout=5)
-            return
-        time.sleep(0.2)
-    raise AssertionError("the server did not start")
 
 
 def test_each_task_has_a_link_to_its_runs_with_their_figures(tmp_path, monkeypatch):
