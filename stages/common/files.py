@@ -34,8 +34,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     old = path.with_name(f".{path.name}.old")
     _put_back(old, path)
     shutil.rmtree(part, ignore_errors=True)  # left by a killed run
-    part.mkdir(parents=True)
     try:
+        part.mkdir(parents=True)  # in here, as Ctrl-C may come right after it
         yield part
         if path.exists():
             os.rename(path, old)

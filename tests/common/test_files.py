@@ -52,6 +52,33 @@ def test_failure_leaves_the_old_folder_and_no_rubbish(tmp_path, stop):
     assert names(tmp_path / "out") == ["old"]
 
 
+def test_ctrl_c_at_any_line_of_the_start_leaves_no_rubbish(tmp_path):
+    """From the moment on that the new folder exists, until the block has it."""
+    out, part = tmp_path / "out", tmp_path / ".out.part"
+    code = new_folder.__wrapped__.__code__
+    stops = []
+
+    def interrupt(frame, event, _):
+        if frame.f_code is code and event == "line" and part.exists() and not stops:
+            stops.append(frame.f_lineno)
+            raise KeyboardInterrupt
+        return interrupt
+
+    def start():
+        with new_folder(out):
+            pass
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+    finally:
+        sys.settrace(before)
+    assert stops
+    assert names(tmp_path) == []
+
+
 def test_folder_starts_empty_after_a_killed_run(tmp_path):
     with new_folder(tmp_path / "out") as part:
         killed = part
