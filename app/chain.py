@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from stages.augment.render import prepare
-from stages.common.backend import import_keras
 from stages.common.errors import UserError
 from stages.common.images import MAX_BYTES, BadImage, decode
 from stages.extract.crop import Geometry, crop
@@ -24,13 +23,14 @@ from stages.extract.quality import Measures, measure
 from stages.extract.quality import flags as face_flags
 from stages.matte.matte import NOTHING_LEFT, coverage, cut_out, load_session
 from stages.matte.matte import flags as cutout_flags
+from stages.networks.lite import Lite
 from stages.networks.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
 from stages.records.flags import WORDS
 from stages.records.predictions import UNSURE
 from stages.records.shards import InMemory
-from stages.records.trials import CLASSES, MODEL, Outputs
+from stages.records.trials import CLASSES, Outputs
 from stages.records.weights import WEIGHTS
 
 T = TypeVar("T")
@@ -96,8 +96,7 @@ class Chain:
             used = WEIGHTS.read(weights(folder))
             self._finds = used.detector, extract.min_score
             self._cuts = used.segmenter, self.settings.matte.onnx
-            keras = import_keras()
-            self._model = keras.saving.load_model(folder / MODEL, compile=False)
+            self._network = Lite(folder)
         except (OSError, ValueError, UserError) as error:
             raise UserError(
                 f"{folder} is not a whole chain; run `dvc pull` or `dvc repro` ({error})"
@@ -177,7 +176,7 @@ class Chain:
     def outputs(self, pictures: np.ndarray) -> Outputs:
         """What the network says of `View.picture`s, uint8 (N, size, size, 3 or 1)."""
         with self._lock:
-            return outputs(self._model, InMemory(pictures), self.settings.kind)
+            return outputs(self._network, InMemory(pictures), self.settings.kind)
 
     def _flags(self, view: View) -> tuple[str, ...]:
         found: tuple[str, ...] = face_flags(view.measures, self.settings.extract.quality)

@@ -40,6 +40,19 @@ def run_script(code: str, folder: Path) -> subprocess.CompletedProcess:
     )
 
 
+def imported_by(*command: str) -> set[str]:
+    """The modules that `python -m ...` imports in the working folder; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", *command],
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"^import time:.*\| *(\S+)$", done.stderr, re.MULTILINE))
+
+
 @pytest.fixture(scope="session")
 def real_sface() -> Path:
     """SFace's file, from the package that the set-up brings if it can be had."""

@@ -1,30 +1,29 @@
 """python -m stages.evaluate age"""
 
-from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import new_folder
 from stages.records.evaluation import METRICS
 from stages.records.folders import Folders
 from stages.records.params import read
 from stages.records.splits import EXAMS
-from stages.records.trials import MODEL, TRIALS, VAL_OUTPUTS
+from stages.records.trials import TRIALS, VAL_OUTPUTS
 
 
 def main(task: str) -> None:
     from stages.evaluate.slices import read_columns
 
     params, at = read(task), Folders(task)
-    # First, as an unknown column should be refused before TensorFlow starts
-    columns = read_columns(params.evaluate.slices, at)
-    keras = import_keras()
+    columns = read_columns(params.evaluate.slices, at)  # first, as one may be unknown
     from stages.evaluate.evaluate import headline
     from stages.evaluate.examine import examine
     from stages.evaluate.part import load_parts
+    from stages.networks.lite import Lite
 
     trials = TRIALS.read(at.search)
-    model = keras.saving.load_model(at.search / MODEL, compile=False)
     val_outputs = VAL_OUTPUTS.read(at.search) if trials.final_fits else None
-    found = examine(model, load_parts(at), params, trials, val_outputs, columns, at.mattes)
+    found = examine(
+        Lite(at.search), load_parts(at), params, trials, val_outputs, columns, at.mattes
+    )
     with new_folder(at.evaluate) as out:
         found.write(out)
     METRICS.write(at.reports, {part: headline(found.evaluation.parts[part]) for part in EXAMS})

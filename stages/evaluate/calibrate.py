@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from sklearn.metrics import log_loss
 
 from stages.common.errors import UserError
 from stages.networks.metrics import scores
@@ -24,7 +23,7 @@ def fit_temperature(raw: np.ndarray, labels: np.ndarray) -> Temperature:
 
     def loss(log_temperature: float) -> float:
         found = class_probabilities(raw, Temperature(float(np.exp(log_temperature))))
-        return log_loss(labels, found, labels=range(found.shape[1]))
+        return -float(np.log(found[np.arange(len(labels)), labels]).mean())
 
     found = minimize_scalar(loss, bounds=np.log([COLDEST, HOTTEST]), method="bounded")
     temperature = float(np.exp(found.x))

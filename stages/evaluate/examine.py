@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
@@ -21,7 +20,7 @@ from stages.evaluate.explain import explain
 from stages.evaluate.part import Part
 from stages.evaluate.slices import Values, slices
 from stages.evaluate.tables import calls, curves, predictions
-from stages.networks.predict import class_probabilities, outputs
+from stages.networks.predict import Network, class_probabilities, outputs
 from stages.records.calibration import CALIBRATION, Calibration
 from stages.records.evaluation import (
     CURVES,
@@ -38,9 +37,6 @@ from stages.records.params import Task
 from stages.records.predictions import PREDICTIONS, Prediction
 from stages.records.splits import EXAMS
 from stages.records.trials import Outputs, Trials
-
-if TYPE_CHECKING:
-    import keras
 
 log = logging.getLogger(__name__)
 BEFORE = "fitted on what it answered to val before it was trained on val too"
@@ -70,7 +66,7 @@ class Examined:
 
 
 def examine(
-    model: "keras.Model",
+    model: Network,
     parts: list[Part],
     params: Task,
     trials: Trials,
@@ -124,7 +120,12 @@ def examine(
         exam = replace(exam, slices=slices(part.ids, right, part.groups, columns))
         if part.name in EXAMS:
             summary, surest, pictures = explain(
-                model, part.pictures, answers, mattes, regression=regression
+                model,
+                part.pictures,
+                answers,
+                mattes,
+                multiplications=trials.multiplications,
+                regression=regression,
             )
             exam = replace(exam, explanations=summary)
             explained += surest

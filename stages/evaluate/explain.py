@@ -1,21 +1,17 @@
 """What the answers rest on: how much of it is the person, with maps of the surest answers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stages.common.images import read_png
 from stages.evaluate.occlusion import as_picture, average, inside, maps, patches, person
-from stages.networks.cost import cost
 from stages.networks.metrics import share_interval
+from stages.networks.predict import Network
 from stages.records.evaluation import Explained, OnPerson
 from stages.records.folders import picture
 from stages.records.predictions import Prediction
 from stages.records.shards import Pictures
-
-if TYPE_CHECKING:
-    import keras
 
 SAMPLE = 100  # photos of a part that `OnPerson` is measured on, at most
 SHOWN = 12  # maps of the surest right answers, and of the surest mistakes, at most
@@ -27,16 +23,18 @@ SEED = 1
 
 
 def explain(
-    model: "keras.Model",
+    model: Network,
     pictures: Pictures,
     predictions: list[Prediction],
     mattes: Path,
     *,
+    multiplications: float,
     regression: bool,
 ) -> tuple[OnPerson, list[Explained], dict[str, np.ndarray]]:
     """Occlusion maps of one part. `predictions`: one for each of `pictures`, in order.
 
-    `mattes`: data/mattes/<task>, which says where the person is.
+    `mattes`: data/mattes/<task>, which says where the person is. `multiplications`: of the network,
+    for a picture.
 
     Returns the summary of a random sample, the surest right answers followed by the surest
     mistakes, and the maps of these by id, grey uint8 (H, W).
@@ -45,7 +43,8 @@ def explain(
     if not n:
         return OnPerson(n=0, inside=None, inside_low=None, inside_high=None, area=None), [], {}
     rng = np.random.default_rng(SEED)
-    photos = BUDGET / (cost(model) * len(patches((pictures.shape[1], pictures.shape[2]))))
+    each = max(multiplications, 1) * len(patches((pictures.shape[1], pictures.shape[2])))
+    photos = BUDGET / each
     several = int(np.clip(0.7 * photos, LEAST, SAMPLE))
     few = int(np.clip(0.15 * photos, FEW, SHOWN))
     sample = np.sort(rng.choice(n, min(n, several), replace=False))

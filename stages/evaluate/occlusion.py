@@ -7,17 +7,13 @@ on the person and behind, and adds no edges of its own.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from stages.common.parallel import progress
-from stages.networks.predict import outputs
+from stages.networks.predict import Network, outputs
 from stages.records.shards import InMemory
-
-if TYPE_CHECKING:
-    import keras
 
 CELLS = 8  # a patch begins at each cell of a grid of 8 x 8
 PATCH = 2  # a patch covers 2 x 2 cells
@@ -29,7 +25,7 @@ def average(pictures: np.ndarray) -> np.ndarray:
 
 
 def maps(
-    model: "keras.Model", pictures: np.ndarray, cover: np.ndarray, *, regression: bool, desc: str
+    model: Network, pictures: np.ndarray, cover: np.ndarray, *, regression: bool, desc: str
 ) -> np.ndarray:
     """How much each answer to `pictures`, uint8 (N, H, W, C), rests on each pixel.
 

@@ -29,10 +29,23 @@ def lab(pixels: Any) -> Any:
     face = middle(rgb(pixels))
     _, height, width, _ = face.shape
     values = ops.reshape(_lab(face / 255), (-1, height * width, 3))
-    spread = ops.quantile(values, [share / 100 for share in PERCENTILES], axis=1)
-    spread = ops.reshape(ops.transpose(spread, (1, 0, 2)), (-1, 3 * len(PERCENTILES)))
+    spread = ops.concatenate(_percentiles(values, height * width), axis=-1)
     means, deviations = ops.mean(values, axis=1), ops.std(values, axis=1)
     return ops.concatenate([means, deviations, spread], axis=-1)
+
+
+def _percentiles(values: Any, n: int) -> list[Any]:
+    """Of (N, n, 3): for each of `PERCENTILES` (N, 3), between its two neighbours where it is none.
+
+    `ops.quantile` computes with 64 bits, which LiteRT cannot.
+    """
+    rising = ops.sort(values, axis=1)
+    found = []
+    for share in PERCENTILES:
+        below, between = divmod(share / 100 * (n - 1), 1)
+        low, high = rising[:, int(below)], rising[:, min(int(below) + 1, n - 1)]
+        found.append(low + between * (high - low))
+    return found
 
 
 def _lab(srgb: Any) -> Any:

@@ -1,6 +1,7 @@
 """From a saved network to class probabilities and numbers, for a part's pictures or one photo."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,13 +10,19 @@ from stages.records.calibration import Calibration, Sigma
 from stages.records.shards import Pictures
 from stages.records.trials import Kind, Outputs
 
-if TYPE_CHECKING:
-    import keras
-
 BATCH = 16  # a face network holds 20 MB for each picture that it answers at once
 
 
-def outputs(model: "keras.Model", pictures: Pictures, kind: Kind = "classification") -> Outputs:
+class Network(Protocol):
+    """A `keras.Model`, or a `stages.networks.lite.Lite`."""
+
+    @property
+    def outputs(self) -> Sequence[Any]: ...  # each with a `shape` that ends in its numbers
+
+    def predict_on_batch(self, pictures: np.ndarray, /) -> Any: ...
+
+
+def outputs(model: Network, pictures: Pictures, kind: Kind = "classification") -> Outputs:
     """What the network answers to N pictures, in order.
 
     `kind` tells the number of a regression from the probability of the second of two classes.

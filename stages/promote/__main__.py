@@ -6,7 +6,6 @@ that pulls it has the champion even if the last search lost against it.
 
 import logging
 
-from stages.common.backend import import_keras
 from stages.common.door import door
 from stages.common.files import alone, new_folder
 from stages.records.folders import Folders
@@ -17,7 +16,6 @@ log = logging.getLogger(__name__)
 
 def main(task: str) -> None:
     params, at = read(task), Folders(task)
-    import_keras()
     from stages.promote.chain_folder import show_card
     from stages.promote.promote import promote
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, recall_score
 
 from stages.common.parallel import progress
+from stages.networks.lite import Lite
 from stages.networks.predict import class_probabilities, outputs
 from stages.records.calibration import CALIBRATION
 from stages.records.chain import CHAIN, weights
 from stages.records.promotion import Figures, Seen
 from stages.records.shards import Shards
 from stages.records.splits import Together, kept_together
-from stages.records.trials import CLASSES, MODEL
+from stages.records.trials import CLASSES
 from stages.records.weights import WEIGHTS
 
 
@@ -38,13 +38,12 @@ class Answers:
     def figures(self) -> Figures:
         if not len(self):
             return Figures(n=0, accuracy=None, balanced_accuracy=None)
-        recall = recall_score(
-            self.labels, self.predicted, labels=np.unique(self.labels), average="macro"
-        )
+        right = self.labels == self.predicted
+        recalls = [right[self.labels == label].mean() for label in np.unique(self.labels)]
         return Figures(
             n=len(self),
-            accuracy=float(accuracy_score(self.labels, self.predicted)),
-            balanced_accuracy=float(recall),
+            accuracy=float(right.mean()),
+            balanced_accuracy=float(np.mean(recalls)),
         )
 
 
@@ -111,10 +110,7 @@ def seen_in_training(splits: pd.DataFrame) -> list[Seen]:
 
 
 def _by_network(champion: Path, shards: Shards) -> np.ndarray:
-    import keras
-
-    model = keras.saving.load_model(champion / MODEL, compile=False)
-    return class_probabilities(outputs(model, shards).raw, CALIBRATION.read(champion))
+    return class_probabilities(outputs(Lite(champion), shards).raw, CALIBRATION.read(champion))
 
 
 def _by_chain(champion: Path, photos: list[Path], labels: np.ndarray) -> np.ndarray:

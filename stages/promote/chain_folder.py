@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.common.backend import import_keras
 from stages.common.files import new_file
 from stages.promote.answers import seen_in_training
 from stages.records.calibration import CALIBRATION
@@ -16,7 +17,7 @@ from stages.records.folders import Folders
 from stages.records.look import Look
 from stages.records.params import Task
 from stages.records.promotion import SEEN, answering
-from stages.records.trials import VAL_OUTPUTS
+from stages.records.trials import LITE, MODEL, VAL_OUTPUTS
 from stages.records.weights import WEIGHTS, Weights
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,26 @@ def settings(task: str, params: Task) -> ChainSettings:
 
 
 def present_champion(folder: Path) -> Path | None:
-    """The champion's folder in `folder` (data/promote/<task>), None if there is none."""
+    """The champion's folder in `folder` (data/promote/<task>), None if there is none.
+
+    One of an earlier version gets the file that LiteRT reads.
+    """
     champion = folder / "champion"
     if not champion.is_dir():
         return None
     if CHAIN.path(champion).is_file() and WEIGHTS.read(weights(champion)).detector.file:
+        if not (champion / LITE).exists():
+            _convert(champion)
         return champion
     log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
     return None
+
+
+def _convert(champion: Path) -> None:
+    keras = import_keras()
+    from stages.networks.export import convert
+
+    convert(keras.saving.load_model(champion / MODEL, compile=False), champion)
 
 
 def keep_others(before: Path, out: Path, champion: Path | None) -> None:

@@ -84,6 +84,7 @@ CATALOGUE = (
         "`search`",
     ),
     Entry(at.search / trials.MODEL, "the winning network"),
+    Entry(at.search / trials.LITE, "the winning network, for answers without TensorFlow"),
     Entry(trials.TRIALS.path(at.search), "every trial: settings, epochs, score"),
     Entry(
         trials.VAL_OUTPUTS.path(at.search),

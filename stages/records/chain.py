@@ -16,7 +16,7 @@ from stages.records.params import Bins, Extract, Matte
 from stages.records.record import Record
 from stages.records.section import Section
 from stages.records.splits import Shows
-from stages.records.trials import CLASSES, MODEL, Kind
+from stages.records.trials import CLASSES, LITE, Kind
 
 CARD = "model_card.md"
 
@@ -82,4 +82,4 @@ def weights(folder: Path) -> Path:
 def deciding_files(folder: Path) -> list[Path]:
     """The files of a chain that decide its answers."""
     named = [file.path(folder) for file in (CHAIN, CLASSES, CALIBRATION, GEOMETRY)]
-    return [folder / MODEL, *named, *sorted(weights(folder).iterdir())]
+    return [folder / LITE, *named, *sorted(weights(folder).iterdir())]

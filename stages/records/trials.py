@@ -1,4 +1,4 @@
-"""data/search/<task>: the winning network (model.keras) and how it was found (trials.json)."""
+"""data/search/<task>: the winning network and how it was found (trials.json)."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +19,7 @@ Kind = Literal["classification", "regression"]
 # classes (N, 1), or the number of a regression (N, 1). Or two outputs: class probabilities (N, K),
 # and a number (N, 1).
 MODEL = "model.keras"
+LITE = "model.tflite"  # the same for LiteRT
 
 
 class Outputs(NamedTuple):
@@ -122,6 +123,7 @@ class Trials(Search):
     members: tuple[Member, ...] = ()  # none: the best trial alone, from before there were members
     gain: Gain | None = None
     final_fits: tuple[Attempt, ...] = ()  # the members trained once more, on train and val
+    multiplications: float = 0.0  # a picture takes, about; 0: not known, from an earlier version
     final_fit: Attempt | None = None  # the only one, as the champions of earlier versions have it
 
     @property

@@ -7,7 +7,7 @@ from stages.common.door import door
 from stages.common.files import new_folder
 from stages.records.folders import Folders
 from stages.records.params import read
-from stages.records.trials import CLASSES, MODEL, TRIALS, VAL_OUTPUTS
+from stages.records.trials import CLASSES, LITE, MODEL, TRIALS, VAL_OUTPUTS
 from stages.search.processes.run import run
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,8 @@ def main(task: str) -> None:
     params, at = read(task), Folders(task)
     trials, result = run(params, at)
     with new_folder(at.search) as out:
-        shutil.copy(result / MODEL, out)
+        for file in (MODEL, LITE):
+            shutil.copy(result / file, out)
         if trials.final_fits:
             shutil.copy(VAL_OUTPUTS.path(result), out)
         TRIALS.write(out, trials)

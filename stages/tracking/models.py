@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stages.common.backend import import_keras
 from stages.common.closure import ROOT, closure
 from stages.common.files import digest, sha256
 from stages.records.chain import deciding_files
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 log = logging.getLogger(__name__)
-# What app.model needs installed, besides the backend of Keras
+# What app.model needs installed
 IMPORTS = (
-    *("mlflow", "keras", "msgspec", "numpy", "pandas", "pydantic", "pyyaml", "regex"),
+    *("mlflow", "ai-edge-litert", "msgspec", "numpy", "pandas", "pydantic", "pyyaml", "regex"),
     *("scipy", "tqdm", "opencv-python-headless", "pillow", "rembg", "onnxruntime"),
 )
 
@@ -126,14 +125,11 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_
 
 def requirements() -> list[str]:
     """What the chain imports, in the versions that are installed here."""
-    import keras
-
-    return [f"{name}=={version(name)}" for name in (*IMPORTS, keras.backend.backend())]
+    return [f"{name}=={version(name)}" for name in IMPORTS]
 
 
 def _log_chain(client: "MlflowClient", folder: Path, classes: dict[str, str], run_id: str) -> str:
     """Log the chain and its records with a run; the address of the logged model."""
-    import_keras()
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 

@@ -143,12 +143,14 @@ def test_below_the_limit_alone_it_is_unsure(copy, promoted, chain):
 def test_a_number_and_the_classes_that_follow_from_it(copy, promoted):
     import keras
 
+    from stages.networks.export import convert
+
     folder = copy / "data/promote" / TASK / "champion"
     layers = [keras.Input((16, 16, 3), dtype="uint8"), keras.layers.Rescaling(0.0, offset=30.0)]
     mean = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
     model = keras.Sequential(layers + mean)
     mean[1].set_weights([np.full((3, 1), 1 / 3), np.array([4.0])])
-    model.save(folder / "model.keras")
+    convert(model, folder)
     bins = {"cool": (0, 29), "warm": (30, 99)}
     regression = CHAIN.read(folder).model_copy(update={"kind": "regression", "bins": bins})
     CHAIN.write(folder, regression)
@@ -259,7 +261,7 @@ def test_it_answers_in_threads_as_alone(chain, promoted):
         assert list(pool.map(chain.answer, photos)) == alone
 
 
-@pytest.mark.parametrize("part", ["model.keras", "chain.json", "weights/weights.json"])
+@pytest.mark.parametrize("part", ["model.tflite", "chain.json", "weights/weights.json"])
 def test_a_folder_that_lacks_a_part_is_refused(copy, part):
     folder = copy / "data/promote" / TASK / "champion"
     (folder / part).unlink()

@@ -608,7 +608,7 @@ def test_a_new_champion_takes_over_while_people_ask(copy, photo):
 def test_a_damaged_champion_leaves_the_old_one(copy, photo, caplog):
     with serve(copy) as served:
         before = served.ask(photo).json
-        swap(copy, lambda folder: (folder / "model.keras").write_bytes(b"PK"))
+        swap(copy, lambda folder: (folder / "model.tflite").write_bytes(b"PK"))
         deadline = time.monotonic() + 30
         while "not a whole chain" not in caplog.text:
             assert served.ask(photo).json == before

@@ -13,6 +13,7 @@ from stages.evaluate.calibrate import fit_temperature
 from stages.records import shards
 from stages.records import trials as records
 from stages.records.trials import Epoch, Outputs
+from tests.conftest import imported_by
 from tests.evaluate.searched import attempt, finished
 from tests.params_yaml import complete, write_params
 from tests.text_table import read_table
@@ -32,7 +33,7 @@ def keras():
 
 def one_colour_network(keras, head):
     """Sees the mean brightness b in 0..1. Sigmoid: class 1 if b > 0.5. Softmax: b in quarters."""
-    inputs = keras.Input((8, 8, 3))
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
     mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
     layer = keras.layers.Dense(head, activation="sigmoid" if head == 1 else "softmax")
     model = keras.Model(inputs, layer(mean))
@@ -46,7 +47,7 @@ def one_colour_network(keras, head):
 
 def a_number_network(keras):
     """Says how bright a picture is, 0 to 255, and 10 more."""
-    inputs = keras.Input((8, 8, 3))
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
     mean = keras.layers.GlobalAveragePooling2D()(inputs)
     layer = keras.layers.Dense(1)
     model = keras.Model(inputs, layer(mean))
@@ -56,7 +57,7 @@ def a_number_network(keras):
 
 def classes_and_a_number(keras):
     """Both of the above in one: a class of four, and a number."""
-    inputs = keras.Input((8, 8, 3))
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
     heads = one_colour_network(keras, 4), a_number_network(keras)
     return keras.Model(inputs, [head(inputs) for head in heads])
 
@@ -97,6 +98,13 @@ def write_photos(data, task, counts, values):
         write_png(data / "mattes" / task / "images" / f"{id}.png", alpha)
 
 
+def save_network(model, folder):
+    from stages.networks.export import convert
+
+    model.save(folder / "model.keras")
+    convert(model, folder)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch, keras):
     """A function that lays out a task's files; the network answers by brightness."""
@@ -113,7 +121,7 @@ def project(tmp_path, monkeypatch, keras):
         search = tmp_path / "data/search" / task
         search.mkdir(parents=True, exist_ok=True)
         head = 1 if len(classes) == 2 else len(classes)
-        (model or one_colour_network(keras, head)).save(search / "model.keras")
+        save_network(model or one_colour_network(keras, head), search)
         records.TRIALS.write(search, trials)
         for part, (labels, levels) in parts.items():
             write_part(tmp_path / "data/shards" / task / part, labels, levels)
@@ -125,6 +133,14 @@ def project(tmp_path, monkeypatch, keras):
 
 def read_json(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def test_an_exam_starts_neither_keras_nor_tensorflow(project):
+    project("age", {part: ([0, 3], [10, 220]) for part in ("val", "test", "wild")})
+    imported = imported_by("stages.evaluate", "age")
+    assert "ai_edge_litert.interpreter" in imported
+    assert not {"tensorflow", "keras"} & imported
+    assert read_json("reports/age/metrics.json")["test"]["accuracy"] == 1
 
 
 def test_a_softmax_network_end_to_end(project):
@@ -292,7 +308,7 @@ def test_a_number_and_its_groups(project, keras):
     assert evaluation["parts"]["wild"]["in_range"] is None
     assert read_json("reports/age/metrics.json")["test"]["mae"] == pytest.approx(3)
     test = read_table("data/evaluate/age/predictions.csv").query("part == 'test'")
-    assert list(test["predicted_value"].astype(float)) == [18, 28, 48, 73]
+    assert list(test["predicted_value"].astype(float)) == pytest.approx([18, 28, 48, 73])
     assert list(test["value"]) == ["15", "25", "45", "70"]
     assert list(test["predicted"]) == ["minor", "young", "middle", "senior"]
     assert list(test["p_minor"].astype(float) > 0.4) == [True, False, False, False]
@@ -313,7 +329,7 @@ def test_classes_and_a_number_from_one_network(project, keras):
     project("age", parts, values=values)
     main("age")
     of_one_output = read_table("data/evaluate/age/explanations/maps.csv")
-    classes_and_a_number(keras).save("data/search/age/model.keras")
+    save_network(classes_and_a_number(keras), Path("data/search/age"))
     main("age")
     evaluation = read_json("data/evaluate/age/evaluation.json")
     assert evaluation["kind"] == "classification" and evaluation["ordered"]

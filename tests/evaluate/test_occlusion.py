@@ -126,7 +126,7 @@ def test_a_slow_network_explains_few_answers(keras, tmp_path, monkeypatch):
     predictions = answers(ids, ["a", "b"] * 15, ["a"] * 30)
     model = looks_at(keras, FACE, "sigmoid")
     summary, table, drawn = explain(
-        model, InMemory(pictures), predictions, tmp_path, regression=False
+        model, InMemory(pictures), predictions, tmp_path, multiplications=9e4, regression=False
     )
     assert summary.n == explaining.LEAST
     assert [row.kind for row in table] == ["right"] * explaining.FEW + ["wrong"] * explaining.FEW
@@ -144,7 +144,7 @@ def test_attention_on_the_background_is_found_out(keras, tmp_path, place, on_the
     predictions = answers(ids, labels, predicted)
     model = looks_at(keras, place, "sigmoid")
     summary, table, drawn = explain(
-        model, InMemory(pictures), predictions, tmp_path, regression=False
+        model, InMemory(pictures), predictions, tmp_path, multiplications=9e4, regression=False
     )
     assert summary.n == 30 and summary.area == pytest.approx(0.25)
     assert (summary.inside > 0.9) if on_the_person else (summary.inside < 0.05)

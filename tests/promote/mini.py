@@ -92,6 +92,8 @@ def write_network(quality: float, search_id: str, *, wrong: int = 0, number: boo
     import keras
     from sklearn.linear_model import LogisticRegression
 
+    from stages.networks.export import save
+
     search = Path("data/search", TASK)
     shutil.rmtree(search, ignore_errors=True)
     search.mkdir(parents=True)
@@ -115,7 +117,7 @@ def write_network(quality: float, search_id: str, *, wrong: int = 0, number: boo
         value = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(1 / 3))
         mean = keras.layers.GlobalAveragePooling2D()(model.inputs[0])
         model = keras.Model(model.inputs, [model.outputs[0], value(mean)])
-    model.save(search / "model.keras")
+    save(model, search, parts[0])
     CLASSES_FILE.write(search, CLASSES)
     measured = {"mae": 9.0, "val_mae": 8.5} if number else {}
     TRIALS.write(search, trials(search_id, **measured))

@@ -14,6 +14,7 @@ from stages.records import trials
 from stages.records.chain import CHAIN
 from stages.records.promotion import JUDGED, PROMOTION, SEEN
 from stages.records.splits import SPLITS
+from tests.conftest import imported_by
 from tests.params_yaml import read_params, write_params
 from tests.promote.mini import CLASSES, REPO, TASK, write_network
 
@@ -87,6 +88,18 @@ def test_a_first_champion_surely_beats_chance_and_the_more_so_the_more_have_trie
     JUDGED.path(FOLDER).unlink()
     main(TASK)
     assert promotion()["judged"]["candidates"] == 1
+
+
+def test_a_champion_of_an_earlier_version_defends_itself(project):
+    """It has no file for LiteRT yet. Any other promotion starts neither Keras nor TensorFlow."""
+    write_network(0.9, "6", wrong=5)
+    assert not {"tensorflow", "keras"} & imported_by("stages.promote", TASK)
+    (FOLDER / "champion/model.tflite").unlink()
+    write_network(1, "3")
+    main(TASK)
+    assert promotion()["champion"]["test"]["n"] > 0
+    assert network("former") != network("champion")
+    assert (FOLDER / "former/model.tflite").exists()
 
 
 def test_from_the_first_champion_to_a_better_one(project):

@@ -24,7 +24,7 @@ from stages.records.folders import Folders
 from stages.records.objective import Objective
 from stages.records.params import Task, read
 from stages.records.shards import Shards
-from stages.records.trials import MODEL, TRIALS, VAL_OUTPUTS, Setting, Trials
+from stages.records.trials import TRIALS, VAL_OUTPUTS, Setting, Trials
 from stages.records.weights import WEIGHTS
 from stages.search.processes.child import (
     AGAIN,
@@ -122,10 +122,10 @@ def _say(parent: TextIO, announcement: Announcement) -> None:
 
 
 def _write(out: Path, result: "Result", plan: "Plan", found: Announcement, stopped: bool) -> None:
-    import keras
+    from stages.networks.cost import cost
+    from stages.networks.export import save
 
-    # As a new model: the optimizer's state, twice the size of the weights, stays out.
-    keras.Model(result.model.inputs, result.model.outputs).save(out / MODEL)
+    save(result.model, out, plan.val)
     with (out / ARCHITECTURE).open("w", encoding="utf-8") as file:
         result.model.summary(print_fn=lambda line: file.write(line + "\n"))
     trials = Trials(
@@ -140,6 +140,7 @@ def _write(out: Path, result: "Result", plan: "Plan", found: Announcement, stopp
         earlier=tuple(result.earlier),
         members=tuple(result.members),
         gain=result.gain,
+        multiplications=cost(result.model),
         final_fits=tuple(result.final_fits),
     )
     TRIALS.write(out, trials)
