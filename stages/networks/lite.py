@@ -5,6 +5,7 @@ https://ai.google.dev/edge/litert
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Lite:
         self._places = [each["index"] for each in found]
         self.outputs = [np.empty(each["shape"], np.float32) for each in found]
 
-    def predict_on_batch(self, pictures: np.ndarray) -> np.ndarray | list[np.ndarray]:
+    def predict_on_batch(self, pictures: np.ndarray) -> Any:
         """What the network says of `pictures`, uint8 (N, H, W, C), as Keras' method of this name:
         float32 (N, K), or a list of those where it has several outputs."""
         place = self._input["index"]
