@@ -1,5 +1,4 @@
-"""A saved network answers through LiteRT: the same as Keras, but it starts in a tenth of a second
-and takes a fraction of the time and memory, as it needs no TensorFlow.
+"""A saved network answers through LiteRT, without TensorFlow: it starts in a tenth of a second.
 
 https://ai.google.dev/edge/litert
 """

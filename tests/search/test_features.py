@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stages.networks.cost import cost
 from stages.networks.predict import outputs
 from stages.records.faces import EyePlaces
 from stages.records.shards import InMemory
@@ -91,13 +92,21 @@ def test_another_trunk_has_features_of_its_own(tmp_path):
     assert np.abs(one - other).max() > 0.1
 
 
-def test_with_another_backend_the_trunk_itself_answers(tmp_path, monkeypatch):
+def test_much_work_is_done_by_litert_if_the_backend_can_write_its_file(tmp_path, monkeypatch):
     some, parts = pictures(BATCH + 3), halves(network())
-    expected = Features(parts, InMemory(some), tmp_path / "lite").read(np.arange(BATCH + 3))
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    found = Features(parts, InMemory(some), tmp_path / "keras").read(np.arange(BATCH + 3))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert not list((tmp_path / "keras").rglob("*.tflite"))
+    monkeypatch.setattr(room, "CONVERTING", (BATCH + 3) * cost(parts.trunk))
+    found = {}
+    for name, backend, n in (
+        ("lite", "tensorflow", 0),
+        ("few", "tensorflow", 1),
+        ("jax", "jax", 0),
+    ):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        seen = InMemory(some[n:])
+        found[name] = Features(parts, seen, tmp_path / name).read(np.arange(len(seen)))
+        assert bool(list((tmp_path / name).rglob("*.tflite"))) == (name == "lite")
+    np.testing.assert_allclose(found["lite"], found["jax"], atol=1e-5)
+    np.testing.assert_array_equal(found["few"], found["jax"][1:])
 
 
 def test_killed_at_any_byte_it_goes_on(tmp_path):

@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from stages.networks.cost import cost
 from stages.networks.export import convert
 from stages.networks.lite import Lite
 from stages.records.shards import Pictures
@@ -28,6 +29,7 @@ from stages.search.trial import hardware
 FEATURES = "features"  # the name of the trunk's last layer
 BATCH = 16  # pictures that a trunk answers at a time
 HASH_BATCH = 256  # pictures that are read and hashed at a time
+CONVERTING = 1e12  # multiplications: with fewer, it takes longer to write the file than it saves
 FLOAT = np.dtype(np.float32)
 
 # Follows the batches, for example with a progress bar
@@ -110,7 +112,7 @@ class Features:
             known = _repaired(folder, self.shape[1])
             _, first = np.unique(hashes, return_index=True)
             todo = np.sort(first[~np.isin(hashes[first], known)])
-            answer = _answering(trunk, folder) if len(todo) else None
+            answer = _answering(trunk, folder, len(first)) if len(todo) else None
             with (folder / "features").open("ab") as values, (folder / "hashes").open("ab") as keys:
                 for start in watch(range(0, len(todo), BATCH)):
                     rows = todo[start : start + BATCH]
@@ -162,14 +164,16 @@ def _repaired(folder: Path, width: int) -> np.ndarray:
     return np.fromfile(folder / "hashes", np.uint64)
 
 
-def _answering(trunk: keras.Model, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """uint8 (n, H, W, C), n at most `BATCH`, to (n, d).
+def _answering(trunk: keras.Model, folder: Path, n: int) -> Callable[[np.ndarray], np.ndarray]:
+    """uint8 (some of `n`, H, W, C) to (some, d).
 
-    On a CPU LiteRT takes a third of TensorFlow's time. `folder` keeps the trunk that it reads.
+    On a CPU LiteRT takes two thirds of TensorFlow's time, once `folder` has the trunk that it reads.
     """
     if hardware.has_gpu() or keras.backend.backend() != "tensorflow":
         return lambda pictures: _padded(trunk, pictures)
     if not (folder / LITE).exists():
+        if n * cost(trunk) < CONVERTING:
+            return lambda pictures: _padded(trunk, pictures)
         convert(trunk, folder)
     return Lite(folder).predict_on_batch
 
