@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import defaultdict
 
 import pandas as pd
 import pytest
@@ -87,6 +88,19 @@ def test_nothing_asks_another_machine_for_anything(built):
 
 def test_a_second_repro_recomputes_nothing(built):
     assert built.repro() == ["register"]
+
+
+def test_a_picture_takes_room_once(built):
+    """Scratch, output and DVC's cache are links to one file, which nobody may write to."""
+    places = defaultdict(set)
+    for top in (".cache", "data", ".dvc/cache"):
+        for path in (built.path / top).rglob("*"):
+            places[path.stat().st_ino].add(top)
+    for stage in ("faces", "mattes"):
+        for picture in (built.path / f"data/{stage}/{TASK}/images").iterdir():
+            status = picture.stat()
+            assert places[status.st_ino] == {".cache", "data", ".dvc/cache"}
+            assert status.st_mode & 0o222 == 0
 
 
 def test_metrics_and_plots(built):
