@@ -41,7 +41,7 @@ class Context:
     lists: frozenset[Path] = frozenset()  # files below `root` that other sources read: no photos
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # without slots, twice the memory
 class Candidate:
     """A file that a source offers, before anybody has opened it. It must pickle."""
 
@@ -60,9 +60,10 @@ class Candidate:
     value: float | None = None  # the photo's number, such as an exact age
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """A candidate after the check: with its photo, or with the reason why there is none."""
+    """A candidate after the check, without `load`: with its photo, or with the reason why there is
+    none."""
 
     candidate: Candidate
     photo: Photo | None = None
@@ -91,10 +92,11 @@ def check(
     stripped. A drawn photo's mask is written as well. Nothing is written for a file that is
     refused.
     """
-    if candidate.reason or candidate.load is None:
+    load, candidate = candidate.load, replace(candidate, load=None)
+    if candidate.reason or load is None:
         return Checked(candidate)
     try:
-        picture = candidate.load()
+        picture = load()
         image = decode(picture.data)
         data = picture.data if keep_metadata else stripped(picture.data)
         if data != picture.data:  # of damaged files, some can be read only as they are

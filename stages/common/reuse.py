@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +49,7 @@ class _Array(msgspec.Struct):
 @dataclass(frozen=True)
 class Made(Generic[R]):
     row: R
-    picture: Path | None
+    picture: str | None  # a `Path` takes five times the memory, and there is one for each photo
 
     def link(self, path: Path) -> None:
         """Put the picture at `path`: as a hard link, or as a copy where that is another disk."""
@@ -81,8 +81,76 @@ def reuse(
     The scratch keeps at most two results for each source; the longest unused go first.
     """
     keys = _keys(version, sources)
-    made = {key: found for key in keys if (found := _find(scratch, key, row))}
-    todo = {key: path for key, path in zip(keys, sources, strict=True) if key not in made}
+    start = {"initializer": initializer, "initargs": initargs}
+    made = dict(_results(make, row, keys, sources, scratch, desc=desc, workers=workers, **start))
+    return [made[key] for key in keys]
+
+
+class Arrays:
+    """Small arrays of one shape and dtype, on disk: memory holds no more than the rows asked for.
+
+    `arrays[rows]` is an array (n, ...); `rows` are ints, at least one, or a slice.
+    """
+
+    def __init__(self, scratch: Path, keys: Sequence[str]) -> None:
+        self._scratch, self._keys = scratch, keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        places = np.arange(len(self))[rows]
+        first = self._read(int(places[0]))
+        found = np.empty((len(places), *first.shape), first.dtype)
+        for array, place in zip(found, places, strict=True):
+            array[...] = self._read(int(place))
+        return found
+
+    def _read(self, place: int) -> np.ndarray:
+        data = _path(self._scratch, self._keys[place]).read_bytes()
+        packed = msgspec.json.decode(data, type=_Entry[_Array]).row
+        return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
+
+
+def reuse_arrays(
+    of: Callable[[Path], np.ndarray],
+    sources: Sequence[Path],
+    scratch: Path,
+    version: str,
+    *,
+    desc: str,
+    workers: int | None = None,
+) -> Arrays:
+    """As `reuse`, for small arrays of one shape and dtype; at least one source.
+
+    `of` is a function of a module.
+    """
+    keys = _keys(version, sources)
+    make = partial(_packed, of)
+    for _ in _results(make, _Array, keys, sources, scratch, desc=desc, workers=workers):
+        pass  # what is in them is read when it is asked for
+    return Arrays(scratch, keys)
+
+
+def _results(
+    make: Callable[[Path, Path], R],
+    row: type[R],
+    keys: Sequence[str],
+    sources: Sequence[Path],
+    scratch: Path,
+    *,
+    desc: str,
+    workers: int | None,
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple = (),
+) -> Iterator[tuple[str, Made[R]]]:
+    """Each key once, with its result: first those that `scratch` has, then new ones."""
+    todo = {}
+    for key, path in dict(zip(keys, sources, strict=True)).items():
+        if found := _find(scratch, key, row):
+            yield key, found
+        else:
+            todo[key] = path
     if len(sources) > len(todo):
         log.info("%s: %d of %d as before", desc, len(sources) - len(todo), len(sources))
     scratch.mkdir(parents=True, exist_ok=True)
@@ -97,37 +165,14 @@ def reuse(
         workers=workers,
         few=FEW,
     )
-    made |= zip(todo, new, strict=True)
+    yield from zip(todo, new, strict=True)
     _prune(scratch, set(keys))
-    return [made[key] for key in keys]
-
-
-def reuse_arrays(
-    of: Callable[[Path], np.ndarray],
-    sources: Sequence[Path],
-    scratch: Path,
-    version: str,
-    *,
-    desc: str,
-    workers: int | None = None,
-) -> np.ndarray:
-    """As `reuse`, for small arrays of one shape and dtype: (n, ...) of n `sources`, n at least 1.
-
-    `of` is a function of a module.
-    """
-    make = partial(_packed, of)
-    made = reuse(make, _Array, sources, scratch, version, desc=desc, workers=workers)
-    return np.stack([_unpacked(each.row) for each in made])
 
 
 def _packed(of: Callable[[Path], np.ndarray], source: Path, _: Path) -> _Array:
     """In the entry itself: a file of its own would take longer to find than to read."""
     array = of(source)
     return _Array(array.dtype.str, array.shape, array.tobytes())
-
-
-def _unpacked(packed: _Array) -> np.ndarray:
-    return np.frombuffer(packed.data, packed.dtype).reshape(packed.shape)
 
 
 def _keys(version: str, sources: Sequence[Path]) -> list[str]:
@@ -157,7 +202,7 @@ def _find(scratch: Path, key: str, row: type[R]) -> Made[R] | None:
         os.utime(path)  # used now
     except (OSError, msgspec.DecodeError):  # there is none, or a power failure cut it short
         return None
-    return Made(entry.row, picture if entry.picture else None)
+    return Made(entry.row, str(picture) if entry.picture else None)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -183,21 +228,17 @@ def _make(make: Callable[[Path, Path], R], scratch: Path, job: tuple[str, Path])
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    return Made(row, picture if stamp else None)
+    return Made(row, str(picture) if stamp else None)
 
 
 def _prune(scratch: Path, used: set[str]) -> None:
-    files = list(scratch.glob("??/*"))
-    entries = {path for path in files if path.suffix == ".json"}
-    spare = sorted(
-        (path for path in entries if path.stem not in used),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
+    others = [path for path in scratch.glob("??/*") if path.stem not in used]
+    entries = {path for path in others if path.suffix == ".json"}
+    spare = sorted(entries, key=lambda path: path.stat().st_mtime, reverse=True)
     for entry in spare[len(used) :]:
         entry.unlink()
         entries.remove(entry)
-    for path in files:  # pictures without an entry, and what killed runs left
+    for path in others:  # pictures without an entry, and what killed runs left
         if path.suffix != ".json" and path.with_suffix(".json") not in entries:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()

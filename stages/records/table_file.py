@@ -10,6 +10,7 @@ like a formula, so it stands behind an apostrophe in the file; reading takes the
 import csv
 import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
@@ -63,8 +64,11 @@ class TableFile(Generic[R]):
                 lines.fieldnames = [_bare(name) for name in lines.fieldnames or ()]
                 if missing := self._needed - set(lines.fieldnames):
                     raise csv.Error(f"it has no column {min(missing)!r}")
-                rows = [self._from_text(cells) for cells in lines]
-            return msgspec.convert(rows, type=list[self.row], strict=False)
+                # Row by row: all rows as text would take three times the memory of the records.
+                return [
+                    msgspec.convert(self._from_text(cells), self.row, strict=False)
+                    for cells in lines
+                ]
         except (OSError, msgspec.DecodeError, csv.Error, KeyError) as error:
             raise unreadable(path, error) from error
 
@@ -72,12 +76,8 @@ class TableFile(Generic[R]):
         """The file appears whole or not at all. All rows must have the same other columns."""
         rows = list(rows)
         others = list(getattr(rows[0], self.others)) if self.others and rows else []
-        lines = [[_safe(name) for name in (*self._kinds, *(self.prefix + o for o in others))]]
-        for row in rows:
-            cells = [_text(getattr(row, name), kind) for name, kind in self._kinds.items()]
-            more = getattr(row, self.others) if self.others else {}
-            lines.append(cells + [_text(more[name], self._other_kind) for name in others])
-        self._write(folder, lines)
+        names = [_safe(name) for name in (*self._kinds, *(self.prefix + o for o in others))]
+        self._write(folder, chain([names], (self._to_text(row, others) for row in rows)))
 
     def frame(self, folder: Path) -> "pd.DataFrame":
         """The table with typed columns: str ("" where empty), float (NaN), int64, Int64 (NA), bool.
@@ -98,17 +98,22 @@ class TableFile(Generic[R]):
         names = [*self._kinds, *(name for name in table if name not in self._kinds)]
         whole = table[names].astype(object).where(table[names].notna(), None)
         kinds = [self._kinds.get(name, self._other_kind) for name in names]
-        lines = [
+        lines = (
             [_text(value, kind) for value, kind in zip(row, kinds, strict=True)]
             for row in whole.itertuples(index=False)
-        ]
-        self._write(folder, [[_safe(name) for name in names], *lines])
+        )
+        self._write(folder, chain([[_safe(name) for name in names]], lines))
 
-    def _write(self, folder: Path, lines: list[list[str]]) -> None:
+    def _write(self, folder: Path, lines: Iterable[list[str]]) -> None:
         """Not by `csv.writer`, which leaves a carriage return unquoted that ends the line for all
         readers."""
         with new_file(self.path(folder)) as part, part.open("w", encoding="utf-8", newline="") as f:
             f.writelines(",".join(map(_quoted, cells)) + "\n" for cells in lines)
+
+    def _to_text(self, row: R, others: list[str]) -> list[str]:
+        cells = [_text(getattr(row, name), kind) for name, kind in self._kinds.items()]
+        more = getattr(row, self.others) if self.others else {}
+        return cells + [_text(more[name], self._other_kind) for name in others]
 
     def _from_text(self, cells: dict[str, str]) -> dict[str, Any]:
         """A missing column is left to the field's default, or to msgspec, which names it."""

@@ -71,7 +71,7 @@ def identities(
     """
     of = partial(_read, left=complex(*eyes.eyes[0]), right=complex(*eyes.eyes[1]), network=network)
     now = version(closure("stages.split.identities"), PACKAGES, [network], eyes=eyes.eyes)
-    return reuse_arrays(of, crops, scratch, now, desc="who is who", workers=workers)
+    return reuse_arrays(of, crops, scratch, now, desc="who is who", workers=workers)[:]
 
 
 def _read(crop: Path, *, left: complex, right: complex, network: Path) -> np.ndarray:

@@ -18,7 +18,10 @@ PROBES = 16  # cells of the index to search; up to 600 pictures that is all of t
 
 def describe(thumbnails: np.ndarray) -> np.ndarray:
     """(n, 64, 64) `uint8` grey -> (n, 324) `float32`."""
-    return np.array([HOG.compute(np.ascontiguousarray(t)) for t in thumbnails], np.float32)
+    found = np.empty((len(thumbnails), HOG.getDescriptorSize()), np.float32)
+    for row, thumbnail in zip(found, thumbnails, strict=True):
+        row[:] = HOG.compute(np.ascontiguousarray(thumbnail))
+    return found
 
 
 def candidates(thumbnails: np.ndarray) -> np.ndarray:

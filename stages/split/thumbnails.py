@@ -25,7 +25,7 @@ def thumbnails(
     if not files:
         return np.empty((0, SIDE, SIDE), np.uint8)
     now = version(closure("stages.split.thumbnails"), PACKAGES)
-    return reuse_arrays(_read, files, scratch, now, desc=desc, workers=workers)
+    return reuse_arrays(_read, files, scratch, now, desc=desc, workers=workers)[:]
 
 
 def _read(file: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from stages.common.closure import closure
 from stages.common.images import read_png
 from stages.common.middle import middle
-from stages.common.reuse import reuse_arrays
+from stages.common.reuse import Arrays, reuse_arrays
 from stages.common.version import version
 
 # Source: Dalal and Triggs (2005), https://doi.org/10.1109/CVPR.2005.177
@@ -17,7 +17,7 @@ HOG = cv2.HOGDescriptor((128, 128), (16, 16), (16, 16), (8, 8), 9)
 PACKAGES = ("opencv-python-headless", "numpy")
 
 
-def features(faces: Sequence[Path], scratch: Path) -> np.ndarray:
+def features(faces: Sequence[Path], scratch: Path) -> Arrays:
     """(n, 2352) `float32` of n face crops (PNG, RGB).
 
     Those that `scratch` has of an earlier run are used again, see `stages.common.reuse`.

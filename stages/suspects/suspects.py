@@ -5,36 +5,52 @@ probabilities that a simple classifier gives to photos it was not trained on. It
 written here because importing cleanlab takes six seconds: it imports TensorFlow.
 """
 
+from typing import Protocol
+
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
 COMPONENTS = 100  # of the features: more than these fit noise
+FIT = 1000  # photos of a class that a fold is fitted on, at most: more would tell it nothing new
+BATCH = 1000  # photos that are read at a time
 
 
-def suspects(table: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
+class Features(Protocol):
+    """(n, d): an array, or one on disk such as `stages.common.reuse.Arrays`."""
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray: ...
+
+
+def suspects(table: pd.DataFrame, features: Features) -> pd.DataFrame:
     """A row for each photo, as `stages.records.suspects.Suspect`, the least likely label first.
 
     `table`: columns id, label and group; `features`: (n, d). Groups are not divided between folds:
-    a copy in the training part would give the label away.
+    a copy in the training part would give the label away. Memory holds `FIT` photos of each class,
+    however many there are.
     """
     labels, names = pd.factorize(table.label, sort=True)
+    probability = np.empty((len(table), len(names)), np.float32)
     fewest = table.groupby("label").group.nunique().min()
     folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=0)
     smallest = len(table) // 3  # fewer photos than any fold trains on
-    model = make_pipeline(
-        StandardScaler(),
-        PCA(min(COMPONENTS, smallest, features.shape[1]), random_state=0),
-        LogisticRegression(C=0.001, class_weight="balanced", max_iter=1000),
-    )
-    probability = cross_val_predict(
-        model, features, labels, groups=table.group, cv=folds, method="predict_proba"
-    )
+    for train, rest in folds.split(labels, labels, table.group):
+        rows = _at_most(FIT, train, labels)
+        known = features[rows]
+        model = make_pipeline(
+            StandardScaler(),
+            PCA(min(COMPONENTS, smallest, known.shape[1]), random_state=0),
+            LogisticRegression(C=0.001, class_weight="balanced", max_iter=1000),
+        )
+        model.fit(known, labels[rows])
+        for start in range(0, len(rest), BATCH):
+            batch = rest[start : start + BATCH]
+            probability[batch] = model.predict_proba(features[batch])
     likely = probability.argmax(1)
     rows, shown = np.arange(len(table)), probability.astype(float).round(6)
     wrong = confidently_other(labels, probability)
@@ -49,6 +65,12 @@ def suspects(table: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
         }
     )
     return result.sort_values(["p_label", "id"], ignore_index=True)
+
+
+def _at_most(count: int, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`rows` in their order, but of each label only `count` at random where it has more."""
+    shuffled = pd.Series(np.random.default_rng(0).permutation(rows))
+    return np.sort(shuffled[shuffled.groupby(labels[shuffled]).cumcount() < count].to_numpy())
 
 
 def confidently_other(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -320,6 +320,7 @@ def test_check_passes_on_the_reason_of_a_source(tmp_path):
     checked = check(Candidate("a", "cool", "", "pool", "web", gone), tmp_path)
     row = checked.row()
     assert (row.reason, row.name, checked.photo) == ("404 from the server", "a", None)
+    assert checked.candidate.load is None  # it comes back from a worker for each photo
 
 
 def test_truth_is_written_beside(tmp_path):

@@ -48,7 +48,7 @@ def run(tmp_path):
             initargs=(text,),
             workers=workers,
         )
-        pictures = [each.picture and each.picture.read_text() for each in made]
+        pictures = [each.picture and Path(each.picture).read_text() for each in made]
         return [each.row for each in made], pictures
 
     run.scratch = tmp_path / "scratch"
@@ -149,7 +149,7 @@ def test_arrays_come_back_to_the_bit(tmp_path):
         path.write_text(str(number / 3))
 
     def now():
-        return reuse_arrays(numbers, files, tmp_path / "scratch", "1", desc="", workers=2)
+        return reuse_arrays(numbers, files, tmp_path / "scratch", "1", desc="", workers=2)[:]
 
     first = now()
     assert first.dtype == np.float32 and first.shape == (30, 1, 2)
@@ -161,10 +161,23 @@ def test_arrays_come_back_to_the_bit(tmp_path):
     assert now()[7, 0, 0] == 77
 
 
+def test_arrays_are_not_read_before_they_are_asked_for(tmp_path):
+    files = [tmp_path / str(i) for i in range(3)]
+    for number, path in enumerate(files):
+        path.write_text(str(number))
+    arrays = reuse_arrays(numbers, files, tmp_path / "scratch", "1", desc="")
+    assert arrays[np.array([2, 0, 2])][:, 0, 0].tolist() == [2, 0, 2]
+    for entry in (tmp_path / "scratch").glob("??/*.json"):
+        entry.unlink()
+    assert len(arrays) == 3
+    with pytest.raises(FileNotFoundError):
+        arrays[np.array([1])]
+
+
 def test_link_gives_the_same_bytes_without_taking_room(run, tmp_path):
     picture = tmp_path / "p.png"
     picture.write_text("p")
-    Made(None, picture).link(tmp_path / "q.png")
+    Made(None, str(picture)).link(tmp_path / "q.png")
     assert (tmp_path / "q.png").stat().st_ino == picture.stat().st_ino
 
 

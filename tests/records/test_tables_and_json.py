@@ -2,6 +2,7 @@
 
 import csv
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,22 @@ def test_negative_numbers_stay_numbers(tmp_path_factory, value):
     MANIFEST.write(folder, [manifest_row(SHA256, value=value)])
     [row] = MANIFEST.path(folder).read_text().splitlines()[1:]
     assert float(row.split(",")[-1]) == pytest.approx(value, rel=1e-9, abs=1e-99)
+
+
+def test_a_table_is_never_in_memory_as_text(tmp_path):
+    """Beside its records, which are all that a stage needs: with many photos it would not fit."""
+    rows = [manifest_row(f"{number:064x}", columns={"camera": "x"}) for number in range(3000)]
+    tracemalloc.start()
+    try:
+        MANIFEST.write(tmp_path, rows)
+        assert tracemalloc.get_traced_memory()[1] < 500_000  # 3,000 lines are 1.6 MB as cells
+        tracemalloc.reset_peak()
+        found = MANIFEST.read(tmp_path)
+        held, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == rows
+    assert most < 1.1 * held
 
 
 def test_columns_that_differ_from_table_to_table_come_back(tmp_path):

@@ -64,6 +64,34 @@ def test_few_groups(groups):
     assert len(suspects(table, features)) == 2 * groups
 
 
+class OnDisk:
+    """Features that say which rows were asked for."""
+
+    def __init__(self, features):
+        self.features, self.asked = features, []
+
+    def __getitem__(self, rows):
+        self.asked.append(rows)
+        return self.features[rows]
+
+
+def test_many_photos_of_a_class_are_never_in_memory_together(monkeypatch):
+    monkeypatch.setattr("stages.suspects.suspects.FIT", 30)
+    monkeypatch.setattr("stages.suspects.suspects.BATCH", 17)
+    table, features = two_kinds(400)
+    wrong = [3, 10, 57, 90]
+    table, shown = exchange(table, wrong), OnDisk(features)
+    found = suspects(table, shown)
+    assert set(found.id[:4]) == set(table.id[wrong])
+    fitted = [rows for rows in shown.asked if len(rows) > 17]
+    assert len(fitted) == 5
+    for rows in fitted:
+        assert table.label[rows].value_counts().to_dict() == {"cool": 30, "warm": 30}
+        assert len(set(rows.tolist())) == 60
+    judged = np.concatenate([rows for rows in shown.asked if len(rows) <= 17])
+    assert sorted(judged.tolist()) == list(range(400))
+
+
 def test_command(tmp_path):
     table, _ = two_kinds(24)
     table = exchange(table, [5])
