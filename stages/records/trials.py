@@ -171,7 +171,9 @@ class OutputsFile:
 
 # Parameters that decide no trial: how much is searched, where, and what is done with the winner.
 # They may differ between two runs of one search.
-OUTSIDE_TRIALS = frozenset({"max_trials", "max_minutes", "workers", "final_fit", "ensemble"})
+OUTSIDE_TRIALS = frozenset(
+    {"max_trials", "max_minutes", "workers", "cpus", "gpus", "final_fit", "ensemble"}
+)
 TRIALS = JsonFile("trials.json", Trials)
 VAL_OUTPUTS = OutputsFile()
 CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

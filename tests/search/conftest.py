@@ -149,11 +149,12 @@ class Stage:
         params["tasks"]["age"]["kind"] = self.kind
         write_params(params, self.path)
 
-    def start(self, *command: str, cwd: Path | None = None, **environment) -> subprocess.Popen:
+    def start(self, *command: str, before: tuple[str, ...] = (), **environment) -> subprocess.Popen:
+        """`before`: a command that runs this one, as `ip netns exec` does."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "KERAS"))}
         return subprocess.Popen(
-            [sys.executable, "-m", *(command or ("stages.search", "age"))],
-            cwd=cwd or self.path,
+            [*before, sys.executable, "-m", *(command or ("stages.search", "age"))],
+            cwd=self.path,
             env=clean | {"PYTHONPATH": str(REPO)} | environment,
             stderr=subprocess.PIPE,
             text=True,

@@ -10,15 +10,12 @@ import keras
 import keras_tuner
 import pytest
 from autokeras.engine.tuner import AutoTuner
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.oracle_client import OracleClient
 from keras_tuner.src.engine.base_tuner import BaseTuner
 from keras_tuner.src.engine.oracle import Oracle
 from keras_tuner.src.engine.tuner import Tuner
 
 from stages.search.control import Outgrown
-from stages.search.processes.chief import Chief, Servicer
-from stages.search.processes.remote import Worker
+from stages.search.processes.driver import Driver
 from stages.search.trial.blocks import ImageBlock, ImageModel
 from stages.search.trial.heads import FineHead, RegressionHead
 from stages.search.trial.tuner import FromShards
@@ -29,9 +26,10 @@ OURS = {  # methods of our own, that override nothing
         *("_prepare_oracle", "_run_trials", "seed_of"),
         *("_refuse_large", "_keep_answers", "_trial", "answers", "network", "final_fit"),
     },
-    Chief: {"_leave_running_trials"},
-    Worker: set(),
-    Servicer: {"_next", "_full", "expire", "over"},
+    Driver: {
+        *("_fill", "_start", "_goes_on_from", "_listen", "_take", "_again", "_stop"),
+        *("_leave_lost_machines", "_end_those_without_news"),
+    },
     ImageBlock: {"_choose"},
     ImageModel: set(),
     FineHead: set(),
@@ -82,12 +80,6 @@ def test_a_replaced_save_is_the_one_that_is_called(tmp_path):
     trial = oracle.create_trial("alone")
     assert (trial.trial_id, called) == ("0", ["trial", "save"])
     assert trial.trial_id in oracle.start_order and oracle.ongoing_trials["alone"] is trial
-
-
-def test_a_worker_is_a_client_with_a_stub():
-    assert "self.stub = " in inspect.getsource(OracleClient.__init__)
-    for call in ("CreateTrial", "UpdateTrial", "EndTrial", "GetTrial"):
-        assert callable(getattr(OracleServicer, call))
 
 
 def test_the_search_ends_on_our_errors_and_not_on_others():

@@ -37,7 +37,7 @@ def edit(file):
         "records/attempts.py",
         "search/journal/journal.py",
         "search/journal/progress.py",
-        "search/processes/chief.py",
+        "search/processes/driver.py",
         "search/processes/supervise.py",
         "search/control.py",
         "common/door.py",
@@ -70,7 +70,8 @@ def test_data_and_parameters_are_part_of_it_but_not_how_much_is_searched(parts):
     data = digest_folders(train.folder, val.folder)
     assert data != digest_folders(train.folder, parts[2][1].folder)
     base = fingerprint(plan(parts, 3), data)
-    assert base == fingerprint(plan(parts, 3, max_trials=9, max_minutes=5, workers=2), data)
+    elsewhere = {"workers": 2, "cpus": 1, "gpus": 1}
+    assert base == fingerprint(plan(parts, 3, max_trials=9, max_minutes=5, **elsewhere), data)
     assert base != fingerprint(plan(parts, 3, seed=9), data)
     assert base != fingerprint(plan(parts, 3, blocks=["residual"]), data)
     assert base != fingerprint(plan(parts, 3), "other")

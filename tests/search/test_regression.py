@@ -96,7 +96,7 @@ def test_photos_without_a_number_are_counted(stage):
 
 
 def test_killed_the_stage_goes_on_and_mlflow_has_the_error_in_years(stage):
-    stage = stage(kind="regression", max_trials=2, max_epochs=20, workers=2)
+    stage = stage(kind="regression", max_trials=2, max_epochs=20)
     process = stage.start()
     wait_for(lambda: trains(stage))
     kill_all(process)

@@ -40,7 +40,7 @@ class Journal:
         self.attempt: Attempt | None = None  # the running one
         self.title = ""  # its name for people
         self.progress: Progress | None = None
-        self._write: Callable[[Path, Attempt], None] = attempts.write
+        self.final_fit = False  # whether it is one, and not a trial
 
     def crashes(self, trial: Any) -> list[str]:
         number = int(trial.trial_id)
@@ -58,11 +58,9 @@ class Journal:
             worker=self.worker,
             started_ms=now_ms(),
         )
-        self._write = attempts.write
+        self.final_fit = False
         self._update()
-        described = ", ".join(f"{k} {v}" for k, v in self.attempt.hyperparameters.items())
-        log.info("trial %d of %d: %s", number + 1, self.params.max_trials, described)
-        self.title = f"trial {number + 1}"
+        self._log_begin()
 
     def features(self, batches: range) -> Iterator[int]:
         began = time.perf_counter()
@@ -83,6 +81,20 @@ class Journal:
 
     def trial_ends(self, trial: Any) -> None:
         self._end(**_outcome(trial))
+
+    def told(self, attempt: Attempt, epochs: int) -> None:
+        """Write down and log what the journal of another process says of a trial, of at most
+        `epochs`."""
+        before, self.attempt = self.attempt, attempt
+        self._write(attempt)
+        if before is None:
+            self._log_begin()
+            return
+        if len(attempt.epochs) > len(before.epochs):
+            self.progress = self.progress or Progress(self.title, epochs, 0, bar=False)
+            self.progress.epoch(attempt.epochs[-1], self._outlook())
+        if attempt.ended_ms:
+            self._log_end(attempt)
 
     def stopped(self) -> None:
         """The search ends early: close the running attempt, if there is one, with its best epoch.
@@ -112,7 +124,7 @@ class Journal:
             worker=self.worker,
             started_ms=now_ms(),
         )
-        self._write = attempts.final_fit_file(winner.trial).write
+        self.final_fit = True
         self.title = f"final fit of trial {winner.trial + 1}"
 
     def final_fit_ends(self) -> Attempt:
@@ -129,19 +141,35 @@ class Journal:
     def _update(self, **changes: Any) -> None:
         assert self.attempt
         self.attempt = msgspec.structs.replace(self.attempt, **changes)
-        self._write(self.scratch, self.attempt)
+        self._write(self.attempt)
+
+    def _write(self, attempt: Attempt) -> None:
+        if self.final_fit:
+            attempts.final_fit_file(attempt.trial).write(self.scratch, attempt)
+        else:
+            attempts.write(self.scratch, attempt)
 
     def _end(self, **outcome: Any) -> Attempt:
         assert self.attempt
         ended = _ended(self.attempt, now_ms(), outcome | {"memory_mb": _memory()})
-        self._write(self.scratch, ended)
+        self._write(ended)
+        self._log_end(ended)
+        return ended
+
+    def _log_begin(self) -> None:
+        assert self.attempt
+        number = self.attempt.trial + 1
+        described = ", ".join(f"{k} {v}" for k, v in self.attempt.hyperparameters.items())
+        log.info("trial %d of %d: %s", number, self.params.max_trials, described)
+        self.title = f"trial {number}"
+
+    def _log_end(self, ended: Attempt) -> None:
         self.attempt = None
         if self.progress:
             self.progress.close()
             self.progress = None
         status, seconds = ended.status.lower(), ended.seconds
         log.info("%s %s in %.0f s; %s", self.title, status, seconds, self._outlook())
-        return ended
 
     def _outlook(self) -> str:
         """The best score so far, and how long the trials that are left will take."""

@@ -1,4 +1,4 @@
-"""One process of a search, and how it and its parent understand each other.
+"""The process of a search, and how it and its parent understand each other.
 
 The parent sets environment variables, and writes `stop` to the child's stdin. The child announces
 what it works on, and leaves its result in a folder.
@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -16,11 +16,8 @@ from stages.records.record import Record
 from stages.records.trials import Setting
 
 AGAIN = 75  # exit status of a process that wants to be started again (EX_TEMPFAIL of sysexits.h)
-# The environment of a child. KERASTUNER_* are KerasTuner's own.
-DATA = "SEARCH_DATA"  # the digest of the shards of train and val, which takes seconds a gigabyte
-NAME = "KERASTUNER_TUNER_ID"
-HOST, PORT = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"  # of the chief, if there is one
-CHIEF = "chief"  # the name by which KerasTuner knows it
+# In its environment: the digest of the shards of train and val, which takes seconds a gigabyte.
+DATA = "SEARCH_DATA"
 # What it leaves in the search's folder:
 RESULT = "result"  # a folder with the network, trials.json, and
 ARCHITECTURE = "architecture.txt"  # the network in words
@@ -40,18 +37,14 @@ class Child:
 
     task: str
     data: str
-    name: str
-    chief: tuple[str, str] | None = None  # host and port of the chief, if there is one
+    environment: Mapping[str, str]  # for Ray, see `cluster`
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        environment = {DATA: self.data, NAME: self.name}
-        if self.chief:
-            environment[HOST], environment[PORT] = self.chief
         with _interrupts_ignored():  # the parent handles Ctrl-C; children inherit that
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "stages.search.processes.worker", self.task],
-                env=os.environ | environment,
+                env=os.environ | {DATA: self.data, **self.environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -65,8 +58,17 @@ class Child:
             self.process.stdin.flush()
 
     def kill(self) -> None:
+        """At once, with the Ray that it may have started."""
+        import psutil
+
         assert self.process and self.process.stdin and self.process.stdout
+        started: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):  # it has ended already
+            started = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
+        for each in started:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         self.process.wait()
         self.process.stdout.close()
         with suppress(BrokenPipeError):  # something that it has not read

@@ -1,4 +1,4 @@
-"""The processes of a search: started, watched, started again, and ended with their parent.
+"""The process of a search: started, watched, started again, and ended with its parent.
 
 Training has a process of its own because TensorFlow leaks, and because the system kills a process
 that asks for more memory than there is: the search must survive both.
@@ -17,27 +17,26 @@ from stages.records import attempts
 from stages.search.processes.child import AGAIN, Announcement, Child
 
 log = logging.getLogger(__name__)
-MAX_DEATHS = 3  # of processes, where no trial is to blame
+MAX_DEATHS = 3  # of the process, where no trial is to blame
 
 
 class Supervisor:
-    """Runs `children` until the first of them, the chief or the only one, has ended.
+    """Runs `child` until it has ended.
 
     `searches`: the folder of the task's searches. A child that was killed is started again, and
-    its trial is marked as interrupted. Ctrl-C asks all to end after the running epoch; a second
-    one ends them at once.
+    its trial is marked as interrupted. Ctrl-C asks it to end after the running epoch; a second one
+    ends it at once.
     """
 
-    def __init__(self, children: list[Child], searches: Path) -> None:
-        self.children, self.searches = children, searches
+    def __init__(self, child: Child, searches: Path) -> None:
+        self.child, self.searches = child, searches
         self.scratch: Path | None = None  # the search's folder, once it is announced
         self.stopping = False
         self.deaths = 0
 
     def __enter__(self) -> "Supervisor":
         self.handler = signal.signal(signal.SIGINT, self._interrupted)
-        for child in self.children:
-            child.start()
+        self.child.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,32 +44,28 @@ class Supervisor:
         signal.signal(signal.SIGINT, self.handler)
 
     def kill(self) -> None:
-        for child in self.children:
-            child.kill()
+        self.child.kill()
 
     def announced(self) -> tuple[Announcement, Path]:
-        """What the first child works on, and the search's folder."""
-        first = self.children[0]
+        """What the child works on, and the search's folder."""
         while True:
-            assert first.process and first.process.stdout
-            if line := first.process.stdout.readline():
+            assert self.child.process and self.child.process.stdout
+            if line := self.child.process.stdout.readline():
                 found = msgspec.json.decode(line, type=Announcement)
                 self.scratch = self.searches / found.search_id
                 return found, self.scratch
-            self._ended(first, first.process.wait())
+            self._ended(self.child.process.wait())
 
     def wait(self, minutes: float | None) -> None:
-        """Until the first child has ended. After `minutes`, all are asked to."""
+        """Until the child has ended. After `minutes`, it is asked to."""
         deadline = time.monotonic() + 60 * minutes if minutes else None
-        running = list(self.children)
-        while self.children[0] in running:
-            for child in list(running):
-                assert child.process
-                status = child.process.poll()
-                if status == 0:
-                    running.remove(child)
-                elif status is not None:
-                    self._ended(child, status)
+        while True:
+            assert self.child.process
+            status = self.child.process.poll()
+            if status == 0:
+                return
+            if status is not None:
+                self._ended(status)
             if minutes and deadline and time.monotonic() > deadline and not self.stopping:
                 self.stop(f"{minutes:g} minutes are over (search.max_minutes)")
             time.sleep(0.1)
@@ -78,11 +73,10 @@ class Supervisor:
     def stop(self, why: str) -> None:
         log.info("%s: the search ends after the running epoch", why)
         self.stopping = True
-        for child in self.children:
-            child.stop()
+        self.child.stop()
 
-    def _ended(self, child: Child, status: int) -> None:
-        """Start `child` again, unless it reported an error of its own."""
+    def _ended(self, status: int) -> None:
+        """Start the child again, unless it reported an error of its own."""
         if status > 0 and status != AGAIN:
             raise SystemExit(status)  # it has printed why
         if status < 0:
@@ -90,19 +84,20 @@ class Supervisor:
             if -status == signal.SIGKILL:
                 reason += " (by the system, if memory ran out)"
             log.warning("%s; going on", reason)
-            if not self._blamed(child, reason):
+            if not self._blamed(reason):
                 self.deaths += 1
             if self.deaths > MAX_DEATHS:
                 raise UserError(f"the search cannot go on: {reason}, {self.deaths} times")
-        child.start()
+        self.child.start()
         if self.stopping:
-            child.stop()
+            self.child.stop()
 
-    def _blamed(self, child: Child, reason: str) -> bool:
-        """Mark the trial that `child` was training, if any; whether there was one."""
+    def _blamed(self, reason: str) -> bool:
+        """Mark the trial that the child itself was training, if any; whether there was one."""
         if not self.scratch:
             return False
-        return bool(attempts.interrupt(self.scratch, reason, worker=child.name, crashed=True))
+        mine = attempts.interrupt(self.scratch, reason, worker=attempts.ALONE, crashed=True)
+        return bool(mine)
 
     def _interrupted(self, signum: int, frame: FrameType | None) -> None:
         if self.stopping:

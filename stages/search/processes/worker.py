@@ -1,4 +1,4 @@
-"""python -m stages.search.processes.worker age: a process that searches, proposes or trains.
+"""python -m stages.search.processes.worker age: the process that searches.
 
 `stages.search.processes.run` starts it, see `child`. It ends with status 0 when there is nothing
 left to do, and with `AGAIN` when it has grown and a new process should go on. On stdin it takes
@@ -26,16 +26,8 @@ from stages.records.params import Task, read
 from stages.records.shards import Shards
 from stages.records.trials import TRIALS, VAL_OUTPUTS, Setting, Trials
 from stages.records.weights import WEIGHTS
-from stages.search.processes.child import (
-    AGAIN,
-    ARCHITECTURE,
-    CHIEF,
-    DATA,
-    HOST,
-    NAME,
-    RESULT,
-    Announcement,
-)
+from stages.search.processes import cluster
+from stages.search.processes.child import AGAIN, ARCHITECTURE, DATA, RESULT, Announcement
 
 if TYPE_CHECKING:
     from stages.search.control import Control
@@ -62,17 +54,11 @@ def main(task: str) -> None:
     gc.freeze()  # KerasTuner collects garbage three times a trial; all that was imported is none
     control = Control(recycle=True)
     threading.Thread(target=_listen, args=(control,), daemon=True).start()
-    name = os.environ[NAME]
     try:
-        if name == CHIEF:
-            from stages.search.processes.chief import Chief
+        if cluster.wanted(plan.params):
+            from stages.search.processes.driver import Driver
 
-            result = search(plan, scratch, control, Chief)
-        elif HOST in os.environ:
-            from stages.search.processes.remote import work
-
-            work(plan, scratch, control, name)
-            return
+            result = search(plan, scratch, control, Driver)
         else:
             result = search(plan, scratch, control)
     except Outgrown:

@@ -83,7 +83,7 @@ class Lesson:
             validation_data=judged,
             epochs=until or epochs,
             initial_epoch=initial_epoch * self.rounds,
-            callbacks=[journal.training_begins(self.network, batches, epochs), *callbacks],
+            callbacks=[*callbacks, journal.training_begins(self.network, batches, epochs)],
             verbose=0,
         )
 
