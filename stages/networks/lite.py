@@ -17,12 +17,15 @@ class Lite:
     """The network in a folder, as `stages.networks.predict` takes it. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ValueError if the file is missing or broken."""
+        """Raises ValueError if the file is missing, broken, or asks for what LiteRT lacks."""
         from ai_edge_litert.interpreter import Interpreter
 
-        with silent_stderr():  # it reports which kernels it uses
-            self._network = Interpreter(str(folder / LITE), num_threads=cores())
-            self._network.allocate_tensors()
+        try:
+            with silent_stderr():  # it reports which kernels it uses
+                self._network = Interpreter(str(folder / LITE), num_threads=cores())
+                self._network.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"{folder / LITE}: {error}") from error
         [self._input] = self._network.get_input_details()
         # By the name that Keras gave them: the file has them in another order.
         named = self._network.get_signature_runner().get_output_details()

@@ -68,19 +68,26 @@ def present_champion(folder: Path) -> Path | None:
     champion = folder / "champion"
     if not champion.is_dir():
         return None
-    if CHAIN.path(champion).is_file() and WEIGHTS.read(weights(champion)).detector.file:
-        if not (champion / LITE).exists():
-            _convert(champion)
+    whole = CHAIN.path(champion).is_file() and WEIGHTS.read(weights(champion)).detector.file
+    if whole and ((champion / LITE).exists() or _converted(champion)):
         return champion
     log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
     return None
 
 
-def _convert(champion: Path) -> None:
+def _converted(champion: Path) -> bool:
     keras = import_keras()
     from stages.networks.export import convert
+    from stages.networks.lite import Lite
 
     convert(keras.saving.load_model(champion / MODEL, compile=False), champion)
+    try:
+        Lite(champion)
+    except ValueError as error:
+        log.warning("%s", error)
+        (champion / LITE).unlink()
+        return False
+    return True
 
 
 def keep_others(before: Path, out: Path, champion: Path | None) -> None:

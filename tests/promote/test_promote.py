@@ -102,6 +102,22 @@ def test_a_champion_of_an_earlier_version_defends_itself(project):
     assert (FOLDER / "former/model.tflite").exists()
 
 
+def test_a_champion_that_only_tensorflow_can_run_is_dropped(project, caplog):
+    import keras
+
+    write_network(0.9, "6", wrong=5)
+    main(TASK)
+    pixels = keras.Input((16, 16, 3), dtype="uint8")
+    median = keras.ops.quantile(keras.ops.cast(pixels, "float32"), 0.5, axis=[1, 2])  # in 64 bits
+    keras.Model(pixels, keras.layers.Dense(2)(median)).save(FOLDER / "champion/model.keras")
+    (FOLDER / "champion/model.tflite").unlink()
+    write_network(1, "3")
+    main(TASK)
+    assert promotion()["champion"] is None
+    assert roles() == {"champion"}
+    assert "model.tflite" in caplog.text and "it is dropped" in caplog.text
+
+
 def test_from_the_first_champion_to_a_better_one(project):
     write_network(0.9, "6", wrong=5)
     main(TASK)

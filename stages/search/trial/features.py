@@ -167,7 +167,7 @@ def _repaired(folder: Path, width: int) -> np.ndarray:
 def _answering(trunk: keras.Model, folder: Path, n: int) -> Callable[[np.ndarray], np.ndarray]:
     """uint8 (some of `n`, H, W, C) to (some, d).
 
-    On a CPU LiteRT takes two thirds of TensorFlow's time, once `folder` has the trunk that it reads.
+    On a CPU LiteRT takes two thirds of TensorFlow's time, once `folder` has its file.
     """
     if hardware.has_gpu() or keras.backend.backend() != "tensorflow":
         return lambda pictures: _padded(trunk, pictures)
