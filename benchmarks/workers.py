@@ -23,8 +23,8 @@ SEARCH = {
     "blocks": ["vanilla"],
     "pretrained": False,
     "fine": None,
-    "max_epochs": 15,
-    "patience": 15,
+    "max_epochs": 24,
+    "patience": 24,
     "samples_per_epoch": 3000,
     "cpus": 1,
 }
