@@ -46,7 +46,7 @@ class _Array(msgspec.Struct):
     data: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Made(Generic[R]):
     row: R
     picture: str | None  # a `Path` takes five times the memory, and there is one for each photo

@@ -38,10 +38,14 @@ def find_duplicates(
     names = np.array(sorted(ids))
     found = []
     for view, files in (("photo", photos), ("face", faces)):
-        pictures = thumbnails(
-            [files[id] for id in names], scratch / view, desc=f"read {view}s", workers=workers
+        mine = [files[id] for id in names]
+        pairs, similarities = similar_pairs(
+            # In no variable of this loop, which would keep them while the next view's are read
+            thumbnails(mine, scratch / view, desc=f"read {view}s", workers=workers),
+            least,
+            desc=f"{view} pairs",
+            workers=workers,
         )
-        pairs, similarities = similar_pairs(pictures, least, desc=f"{view} pairs", workers=workers)
         found.append(
             pd.DataFrame({"a": names[pairs[:, 0]], "b": names[pairs[:, 1]], "view": view})
             .assign(mirrored=pairs[:, 2] == 1, similarity=similarities)

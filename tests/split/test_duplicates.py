@@ -1,6 +1,7 @@
 """Copies of drawn portraits, as files on disk, found among people who look alike."""
 
 import shutil
+import weakref
 
 import cv2
 import numpy as np
@@ -222,3 +223,18 @@ def test_what_is_alike_from_afar_is_compared_near_by():
     near = calm + textured(1, 1.0)[:64, :64] // 8  # 0.97 like `calm`, at half the resolution too
     assert 0.95 < similarity(calm, near) < 0.99
     assert similarity((calm + board).astype(np.uint8), (near - board).astype(np.uint8)) < 0
+
+
+def test_one_view_is_in_memory_at_a_time(monkeypatch, tmp_path):
+    read = []
+
+    def thumbnails(files, scratch, *, desc, workers):
+        assert all(earlier() is None for earlier in read)
+        pictures = np.zeros((len(files), 64, 64), np.uint8)
+        read.append(weakref.ref(pictures))
+        return pictures
+
+    monkeypatch.setattr("stages.split.duplicates.thumbnails", thumbnails)
+    files = {id: tmp_path / id for id in "abc"}
+    find_duplicates("abc", files, files, 0.88, scratch=tmp_path)
+    assert len(read) == 2
