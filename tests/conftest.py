@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import Phase, settings
 
-from stages.weights.known import CARRIER, PRETRAINED
+from stages.weights.known import CARRIER, PRETRAINED, YUNET
 from tests.network_guard import guarded, lookups
 from tests.params_yaml import alone, read_params, shipped
 
@@ -56,13 +56,23 @@ def imported_by(*command: str) -> set[str]:
 @pytest.fixture(scope="session")
 def real_sface() -> Path:
     """SFace's file, from the package that the set-up brings if it can be had."""
+    return carried(PRETRAINED["face"].file)
+
+
+@pytest.fixture(scope="session")
+def real_yunet() -> Path:
+    """The same of YuNet's."""
+    return carried(YUNET[0].file)
+
+
+def carried(name: str) -> Path:
     try:
-        carried = metadata.files(CARRIER) or []
+        files = metadata.files(CARRIER) or []
     except metadata.PackageNotFoundError:
-        carried = []
-    found = [Path(str(each.locate())) for each in carried if each.name == PRETRAINED["face"].file]
+        files = []
+    found = [Path(str(each.locate())) for each in files if each.name == name]
     if not found:
-        pytest.skip(f"SFace's weights are not installed (the package {CARRIER})")
+        pytest.skip(f"{name} is not installed (the package {CARRIER})")
     return found[0]
 
 

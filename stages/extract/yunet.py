@@ -11,6 +11,7 @@ import numpy as np
 from stages.extract.face import Face
 from stages.extract.shrink import shrink
 
+LEAST = 33  # pixels; see `_widened`
 SIDES = 640, 1600  # pixels; the second size is tried where the first shows no face
 
 
@@ -24,8 +25,9 @@ class YuNet:
     def detect(self, image: np.ndarray) -> list[Face]:
         for side in SIDES:
             small, scale = shrink(image, side)
-            self._network.setInputSize(small.shape[1::-1])
-            found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
+            seen = cv2.cvtColor(_widened(small), cv2.COLOR_RGB2BGR)
+            self._network.setInputSize(seen.shape[1::-1])
+            found = self._network.detect(seen)[1]
             rows = () if found is None else found.astype(float)
             if faces := [_face(row, scale) for row in rows if _is_in(row, small.shape)]:
                 return faces
@@ -34,8 +36,15 @@ class YuNet:
         return []
 
 
+def _widened(image: np.ndarray) -> np.ndarray:
+    """With a black border, as OpenCV adds one, so that each side has `LEAST` pixels. With less, the
+    network reads memory that nobody has written, and sees faces where there are none."""
+    height, width = image.shape[:2]
+    border = 0, max(0, LEAST - height), 0, max(0, LEAST - width)
+    return cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT)
+
+
 def _is_in(row: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """In pictures of about 32 pixels' height the network sees faces at infinity."""
     x, y, width, height = row[:4]
     seen = width > 0 and height > 0 and -width < x < shape[1] and -height < y < shape[0]
     return seen and bool(np.isfinite(row).all())
