@@ -108,4 +108,6 @@ def keep_others(before: Path, out: Path, champion: Path | None) -> None:
 def show_card(at: Folders) -> None:
     """reports/<task>/model_card.md: the champion's, or the challenger's where there is none."""
     with new_file(at.reports / CARD) as part:
-        shutil.copy(at.promote / answering(at.promote) / CARD, part)
+        shutil.copyfile(
+            at.promote / answering(at.promote) / CARD, part
+        )  # not as read-only as DVC's

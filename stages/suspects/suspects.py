@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 FOLDS = 5
 COMPONENTS = 100  # of the features: more than these fit noise
@@ -47,10 +48,13 @@ def suspects(table: pd.DataFrame, features: Features) -> pd.DataFrame:
             PCA(min(COMPONENTS, smallest, known.shape[1]), random_state=0),
             LogisticRegression(C=0.001, class_weight="balanced", max_iter=1000),
         )
-        model.fit(known, labels[rows])
-        for start in range(0, len(rest), BATCH):
-            batch = rest[start : start + BATCH]
-            probability[batch] = model.predict_proba(features[batch])
+        # With more threads the last digits depend on the number of cores, and small matrices take
+        # several times as long.
+        with threadpool_limits(1):
+            model.fit(known, labels[rows])
+            for start in range(0, len(rest), BATCH):
+                batch = rest[start : start + BATCH]
+                probability[batch] = model.predict_proba(features[batch])
     likely = probability.argmax(1)
     rows, shown = np.arange(len(table)), probability.astype(float).round(6)
     wrong = confidently_other(labels, probability)

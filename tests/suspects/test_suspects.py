@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from stages.common.images import write_png
 from stages.records.folders import Folders, picture
@@ -43,6 +44,15 @@ def test_exchanged_labels_are_suspect_and_others_are_not():
     assert (found.label[:4] != found.likely[:4]).all()
     assert found.p_label.is_monotonic_increasing
     assert suspects(table, features).suspect.sum() == 0
+
+
+def test_the_number_of_cores_decides_no_digit():
+    table, _ = two_kinds(400)
+    features = np.random.default_rng(1).normal(0, 1, (400, 2352)).astype(np.float32)
+    with threadpool_limits(1):
+        alone = suspects(table, features)
+    with threadpool_limits(4):
+        pd.testing.assert_frame_equal(suspects(table, features), alone, check_exact=True)
 
 
 def test_a_copy_does_not_tell_its_twin_s_label():
