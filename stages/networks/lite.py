@@ -24,6 +24,7 @@ class Lite:
             with silent_stderr():  # it reports which kernels it uses
                 self._network = Interpreter(str(folder / LITE), num_threads=cores())
                 self._network.allocate_tensors()
+                self._network.invoke()  # what is missing may show here first
         except RuntimeError as error:
             raise ValueError(f"{folder / LITE}: {error}") from error
         [self._input] = self._network.get_input_details()
