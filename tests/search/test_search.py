@@ -144,16 +144,16 @@ def test_a_trial_that_kills_its_process_twice_is_given_up(parts, tmp_path):
 
 
 def test_told_to_stop_it_ends_after_the_epoch_and_later_goes_on(first_three, parts, tmp_path):
-    class AfterTheFirstEpoch(Control):
+    class InTheFirstEpoch(Control):
         @property
         def stop(self):
-            return any(a.epochs for a in attempts.read(tmp_path / "stopped"))
+            return bool(attempts.read(tmp_path / "stopped"))
 
         @stop.setter
         def stop(self, value): ...
 
     _, val = parts[3]
-    early = search(plan(parts, 3, max_trials=3), tmp_path / "stopped", AfterTheFirstEpoch())
+    early = search(plan(parts, 3, max_trials=3), tmp_path / "stopped", InTheFirstEpoch())
     [only] = early.trials
     assert (only.status, len(only.epochs)) == ("STOPPED", 1)
     p = outputs(early.model, val).raw
