@@ -24,7 +24,6 @@ import yaml
 
 from benchmarks.checkout import copy_checkout
 
-REPO = Path(__file__).resolve().parents[1]
 TASK = "age"
 STAGES = ("extract", "matte")
 TARGET = 0.05

@@ -108,6 +108,5 @@ def keep_others(before: Path, out: Path, champion: Path | None) -> None:
 def show_card(at: Folders) -> None:
     """reports/<task>/model_card.md: the champion's, or the challenger's where there is none."""
     with new_file(at.reports / CARD) as part:
-        shutil.copyfile(
-            at.promote / answering(at.promote) / CARD, part
-        )  # not as read-only as DVC's
+        # Without its mode: DVC's outputs are read-only.
+        shutil.copyfile(at.promote / answering(at.promote) / CARD, part)
