@@ -51,6 +51,7 @@ class Branch:
     stages: list[str]  # each after those that it needs
     took: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     process: subprocess.Popen[str] | None = None
+    place: int = 0  # of those that run at the same time
     stage: str = ""  # that runs now
     began: float = 0.0  # when, as `time.monotonic`
     said: str = ""  # its last line
@@ -115,6 +116,7 @@ class Build:
         self._all = tuple(self._waiting)
         self._cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self._jobs, self._stops, self._ended, self._failed = jobs, 0, 0, False
+        self._free: list[int] = []  # places that no branch is left for
         self._total = sum(len(branch.stages) for branch in self._all)
         self._lock = threading.Lock()
 
@@ -126,7 +128,7 @@ class Build:
         log.info("%s: %d at a time; what they say is in %s", names, self._jobs, LOGS)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
-        workers = [threading.Thread(target=self._work) for _ in range(self._jobs)]
+        workers = [threading.Thread(target=self._work, args=(n,)) for n in range(self._jobs)]
         for worker in workers:
             worker.start()
         shown = time.monotonic()
@@ -152,13 +154,15 @@ class Build:
             if branch.process and branch.process.poll() is None:
                 os.killpg(branch.process.pid, signal.SIGINT if gentle else signal.SIGTERM)
 
-    def _work(self) -> None:
+    def _work(self, place: int) -> None:
         while True:
             with self._lock:
                 if not self._waiting:
+                    self._free.append(place)
+                    self._share_cores()
                     return
                 branch = self._waiting.popleft()
-                branch.process = self._start(branch)
+                branch.place, branch.process = place, self._start(branch)
                 if self._stops:  # a moment ago, when `_stop` did not see this process yet
                     os.killpg(branch.process.pid, signal.SIGTERM)
                 self._share_cores()
@@ -168,7 +172,6 @@ class Build:
                 if branch.process.wait():
                     self._failed = True
                     self._show_end(branch)
-                self._share_cores()
 
     def _start(self, branch: Branch) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -186,17 +189,16 @@ class Build:
     def _share_cores(self) -> None:
         """Each running branch has its own cores: threads of two would get in each other's way.
 
-        The stages that it starts from now on inherit them.
+        The stages that it starts from now on inherit them. A place keeps its cores, because a stage
+        that runs keeps those that it began with. Those of free places go to the branches left.
         """
-        running = [
-            branch.process
-            for branch in self._all
-            if branch.process and branch.process.poll() is None
-        ]
-        for number, process in enumerate(running):
-            if own := self._cpus[number :: len(running)]:
+        running = [each for each in self._all if each.process and each.process.poll() is None]
+        for number, branch in enumerate(running):
+            places = [branch.place, *self._free[number :: len(running)]]
+            own = [core for place in places for core in self._cpus[place :: self._jobs]]
+            if own and branch.process:
                 try:
-                    os.sched_setaffinity(process.pid, own)
+                    os.sched_setaffinity(branch.process.pid, own)
                 except ProcessLookupError:  # it has just ended
                     continue
 

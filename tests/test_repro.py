@@ -1,5 +1,6 @@
 """`python -m stages.repro` with the real DVC, on small stages that say when they run."""
 
+import json
 import os
 import re
 import signal
@@ -12,16 +13,21 @@ import psutil
 import pytest
 import yaml
 
+from stages.common.parallel import cores
 from stages.repro import branches, graph
 from tests.conftest import REPO
 
 pytestmark = pytest.mark.slow
 
 WORK = """
-import pathlib, signal, sys, time
+import os, pathlib, signal, sys, time
 name, seconds = sys.argv[1:3]
 log = open("when", "a", buffering=1)
 log.write(f"{name} begins\\n")
+with open("cores", "a") as cores:
+    cores.write(f"{name} {sorted(os.sched_getaffinity(0))}\\n")
+if name == "search-b" and pathlib.Path("slow").exists():
+    seconds = pathlib.Path("slow").read_text()
 end = time.monotonic() + float(seconds)
 try:
     while time.monotonic() < end:
@@ -139,6 +145,19 @@ def test_tasks_run_side_by_side_and_the_outputs_are_those_of_one_repro(project, 
     assert whole(project, tmp_path)
 
 
+@pytest.mark.skipif(cores() < 2, reason="one core is never shared out")
+def test_a_task_that_begins_does_not_get_the_core_of_a_stage_that_runs(project):
+    (project / "slow").write_text("8")  # it runs on while a ends and c begins
+    done = start(project)
+    said = done.communicate(timeout=120)[0]
+    assert done.returncode == 0, said
+    when = happened(project)
+    assert when.index("collect-c begins") < when.index("search-b ends")
+    lines = (line.split(maxsplit=1) for line in (project / "cores").read_text().splitlines())
+    own = {name: set(json.loads(numbers)) for name, numbers in lines}
+    assert not own["search-b"] & own["collect-c"]
+
+
 def test_a_task_that_fails_is_shown_and_the_others_are_finished(project, tmp_path):
     (project / "break").write_text("search-b")
     done = start(project)
@@ -208,12 +227,12 @@ def test_the_tasks_of_this_project(monkeypatch):
     monkeypatch.chdir(REPO)
     stages = graph()
     shared, found = branches(stages, [])
-    assert shared == ["params"]
+    assert shared == ["code", "params"]
     assert {branch.task for branch in found} == set(
         yaml.safe_load((REPO / "params.yaml").read_text())["tasks"]
     )
     for branch in found:
         assert len(branch.stages) == 12
         for number, name in enumerate(branch.stages):
-            own = {each for each in stages.successors(name) if each != "params"}
+            own = {each for each in stages.successors(name) if "@" in each}
             assert own <= set(branch.stages[:number])

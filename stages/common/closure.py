@@ -1,7 +1,7 @@
 """Which files of this repository a module's behaviour depends on: those that it imports.
 
 A stage's code decides its results. So the closure of a stage's module is part of the key of what is
-kept between runs, and `dvc.yaml` names it in `deps` (a test compares the two).
+kept between runs, and the stage `code` lists it for DVC.
 """
 
 import ast

@@ -28,7 +28,7 @@ from stages.records import (
     trials,
     weights,
 )
-from stages.records.folders import Folders, pictures
+from stages.records.folders import CODE, Folders, pictures
 from stages.records.params import FOLDER
 
 PAGE = Path("docs/architecture.md")
@@ -53,6 +53,7 @@ CATALOGUE = (
         "hashes of photos and persons that must not come back",
         "`python -m stages.collect.forget`",
     ),
+    Entry(CODE, "for each stage, the code that decides its results, with its sha256"),
     Entry(FOLDER / f"{TASK}.yaml", "the task's parameters, complete and checked"),
     Entry(at.weights, "files of weights, checked by sha256"),
     Entry(weights.WEIGHTS.path(at.weights), "which weights there are, and where they are from"),

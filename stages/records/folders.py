@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CODE = Path("data/code")  # <stage>.txt: the code that decides its results
 LOGS = Path(".cache/repro")  # what each task's `dvc repro` said
 
 

@@ -306,6 +306,7 @@ def test_no_network_is_chosen_by_test_or_wild():
     stages = yaml.safe_load((REPO / "dvc.yaml").read_text("utf-8"))["stages"]
     data = [dep for dep in stages["search"]["do"]["deps"] if dep.startswith("data/")]
     assert data == [
+        "data/code/search.txt",
         "data/weights/${key}",
         "data/faces/${key}/geometry.json",  # where the eyes are in every crop
         "data/shards/${key}/train",

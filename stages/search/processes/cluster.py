@@ -24,6 +24,7 @@ from stages.records.params import Search
 log = logging.getLogger(__name__)
 ADDRESS = "SEARCH_RAY"  # host:port of a cluster's head, or `auto`: the one that runs here
 FOLDER = "SEARCH_RAY_FOLDER"  # for the files of a Ray that is started for one search
+TASKS = 8  # of a process without a GPU
 INSTALL = f"{sys.executable} -m pip install --require-hashes -r requirements-ray.txt"
 
 
@@ -136,8 +137,11 @@ def cpus(params: Search) -> int:
 
 
 def remote(function: Callable, params: Search) -> Any:
-    """A Ray task that streams what `function` yields. Each has a process of its own: TensorFlow
-    leaks, and keeps a GPU's memory."""
+    """A Ray task that streams what `function` yields.
+
+    A process ends after some tasks, because TensorFlow leaks; with a GPU after each, because it
+    keeps the GPU's memory.
+    """
     import ray
 
     return ray.remote(
@@ -145,7 +149,7 @@ def remote(function: Callable, params: Search) -> Any:
         num_gpus=params.gpus,
         num_returns="streaming",
         max_retries=0,
-        max_calls=1,
+        max_calls=1 if params.gpus else TASKS,
     )(function)
 
 
