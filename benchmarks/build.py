@@ -46,9 +46,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     jobs = parser.parse_args().jobs
     with tempfile.TemporaryDirectory() as scratch:
-        serial = unbuilt(Path(scratch, "serial"))
+        serial = copy_checkout(Path(scratch, "serial"))
         costs, one_by_one = build(serial, "-m", "dvc", "repro")
-        together = unbuilt(Path(scratch, "together"))
+        together = copy_checkout(Path(scratch, "together"))
         _, side_by_side = build(together, "-m", "stages.repro", "--jobs", str(jobs))
         imports = sum(map(started, (together / LOGS).glob("*.log")))
         show(costs)
@@ -59,12 +59,6 @@ def main() -> None:
         print(f"outputs that differ: {', '.join(differing(serial, together)) or 'none'}")
         _, again = build(together, "-m", "dvc", "repro")
         print(f"`dvc repro` with nothing to do: {again:.1f} s")
-
-
-def unbuilt(path: Path) -> Path:
-    copy_checkout(path)
-    (path / "dvc.lock").unlink(missing_ok=True)
-    return path
 
 
 def build(path: Path, *command: str) -> tuple[dict[str, Cost], float]:

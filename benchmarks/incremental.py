@@ -111,8 +111,6 @@ def compare(
 def checkout(project: Path, photos: Path, weights: Path, detector: str, matte: dict) -> Path:
     """This checkout's files, with one task whose photos come from `photos`."""
     copy_checkout(project)
-    shutil.rmtree(project / "reports", ignore_errors=True)
-    (project / "dvc.lock").unlink(missing_ok=True)
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     task = params["tasks"][TASK]
     task["collect"] = {"path": str(photos), "sources": [{"source": "folder"}]}

@@ -159,7 +159,6 @@ def params() -> dict:
 def checkout(project: Path, photos: Path, arguments: argparse.Namespace) -> Path:
     """This checkout's files, with one task whose photos come from `photos`."""
     copy_checkout(project)
-    (project / "dvc.lock").unlink(missing_ok=True)
     content = params()
     if arguments.weights:
         content["weights"]["local"] = str(arguments.weights.resolve())

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import Phase, settings
 
+from benchmarks.checkout import copy_checkout
 from stages.weights.known import CARRIER, PRETRAINED, YUNET
 from tests.network_guard import guarded, lookups
 from tests.params_yaml import alone, read_params, shipped
@@ -165,23 +166,8 @@ class Project:
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory) -> Project:
     """This checkout's files, tiny parameters, nothing built."""
-    path = tmp_path_factory.mktemp("fresh") / "project"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.split("\0"):
-        built = re.match("reports/(?!findings/)", name)
-        if name and (REPO / name).is_file() and not built:
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPO / name, path / name)
-    (path / "dvc.lock").unlink(missing_ok=True)
-    project = Project(path)
+    project = Project(copy_checkout(tmp_path_factory.mktemp("fresh") / "project"))
     project.write_params(tiny_params())
-    project.run("git", "init", "-q", "-b", "main")
     project.commit()
     return project
 

@@ -56,7 +56,7 @@ def mlflow_of(project):
 
 
 def test_one_command_builds_everything(built):
-    once = {"params", "register", "index"}
+    once = {"code", "params", "register", "index"}
     assert set(built.ran) == {f"{stage}@{TASK}" for stage in STAGES} | once
     page = (built.path / "reports/index.html").read_text("utf-8")
     assert all(title in page for title in CLASSES.values())
@@ -198,6 +198,14 @@ def test_an_edit_reruns_only_what_reads_it(built):
     assert stale(lambda p: task(p)["baseline"].update(seed=2)) == {f"baseline@{TASK}"}
 
 
+def test_an_edit_of_code_reruns_only_what_it_may_change(built, tmp_path):
+    project = built.copy_to(tmp_path / "project")
+    said, groups = project.path / "stages/common/errors.py", project.path / "stages/split/groups.py"
+    for file in (said, groups):
+        file.write_text(file.read_text() + "\n# said better\n")
+    assert project.repro(f"search@{TASK}") == ["code", f"split@{TASK}"]  # which deals as before
+
+
 def test_an_edit_of_a_default_reruns_the_tasks_that_have_not_their_own(fresh, tmp_path):
     project = fresh.copy_to(tmp_path / "tasks")
     params = shipped()
@@ -205,7 +213,7 @@ def test_an_edit_of_a_default_reruns_the_tasks_that_have_not_their_own(fresh, tm
     params["tasks"]["tone"]["matte"] = {"session": "grabcut"}
     project.write_params(params)
     stages = {f"weights@{task}" for task in params["tasks"]}
-    assert set(project.repro(*stages)) == {"params"} | stages
+    assert set(project.repro(*stages)) == {"code", "params"} | stages
     assert project.repro(*stages) == []
     project.edit_params(lambda p: p["defaults"]["matte"].update(session="none"))
     assert set(project.repro(*stages)) == {"params"} | stages - {"weights@tone"}
