@@ -94,6 +94,7 @@ def main() -> None:
 def measure(size: int, arguments: argparse.Namespace, root: Path, results: Path) -> None:
     draw_photos(size, root / "photos")
     project = checkout(root / "project", root / "photos", arguments)
+    repro(project, "code")
     repro(project, "params")
     repro(project, f"weights@{TASK}")
     for stage in STAGES:
