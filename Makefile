@@ -1,6 +1,6 @@
 # make repro: set up and run everything.  make test: set up and test everything.
 .DEFAULT_GOAL := help
-.PHONY: help repro app quick test lint format docs ui lock
+.PHONY: help repro export app quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Where pip is told to look for packages, and whom the system trusts, uv follows.
@@ -15,6 +15,9 @@ help: ## this list
 repro: .venv/ready ## build everything: dvc repro, with tasks side by side
 	@$(RUN) python -m stages.repro
 	@echo "Look at reports/index.html; every trial is in MLflow: make ui"
+
+export: .venv/ready ## the promoted networks as files for other programs, in data/export
+	@$(RUN) python -m stages.repro export/dvc.yaml
 
 app: .venv/ready ## the page on http://127.0.0.1:8000: a face goes in, answers come out
 	@$(RUN) python -m app.server

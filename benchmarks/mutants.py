@@ -41,7 +41,7 @@ TESTS = {
     "stages/augment": ["tests/augment", *FAST],
     "stages/evaluate": [
         "tests/evaluate/test_slices.py",
-        "tests/evaluate/test_calibrate.py",
+        "tests/networks/test_calibrate.py",
         "tests/evaluate/test_occlusion.py",
         "tests/evaluate/test_evaluate.py",
         "tests/evaluate/test_evaluate_door.py",
@@ -165,7 +165,7 @@ MUTANTS = {
         ('(folder / "done").unlink()', "pass"),
         ("classes=classes,", "classes=sorted(classes),"),
     ],
-    "stages/evaluate/calibrate.py": [
+    "stages/networks/calibrate.py": [
         ("if temperature < COLDEST * 1.01:", "if temperature < 0:"),
         ("np.nanmean(errors**2)", "np.nanmean(np.abs(errors))"),
         ("(len(errors) + 1), 6)", "len(errors), 6)"),

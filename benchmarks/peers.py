@@ -34,9 +34,9 @@ import yaml
 from stages.baseline.system import JUDGED, Job
 from stages.common.backend import import_keras
 from stages.common.images import write_png
-from stages.evaluate.calibrate import fit_temperature
-from stages.evaluate.part import Part, load_parts
+from stages.networks.calibrate import fit_temperature
 from stages.networks.metrics import intervals, scores
+from stages.networks.part import Part, load_parts
 from stages.networks.predict import class_probabilities
 from stages.records import params as schema
 from stages.records.folders import Folders

@@ -88,16 +88,19 @@ def graph() -> "DiGraph":
 
 
 def branches(stages: "DiGraph", targets: list[str]) -> tuple[list[str], list[Branch]]:
-    """The stages that several tasks need, and the tasks, of all that `targets` need.
+    """The stages that several tasks need, and the tasks, of all that `targets` need: stages, or
+    files of stages; without any, those of dvc.yaml.
 
     Raises `UserError` for a target that there is not.
     """
     from networkx import descendants, dfs_postorder_nodes
 
-    for target in targets:
-        if target not in stages:
+    wanted: set[str] = set()
+    for target in targets or ["dvc.yaml"]:
+        found = [stage for stage in stages if target in (stage, _file(stage))]
+        if targets and not found:
             raise UserError(f"there is no stage {target}; `dvc stage list` shows their names")
-    wanted = set(targets).union(*(descendants(stages, each) for each in targets)) or set(stages)
+        wanted.update(found, *(descendants(stages, stage) for stage in found))
     tasks: dict[str, list[str]] = {}
     for stage in dfs_postorder_nodes(stages.subgraph(wanted)):
         if "@" in stage:
@@ -105,6 +108,11 @@ def branches(stages: "DiGraph", targets: list[str]) -> tuple[list[str], list[Bra
     needed = {each for own in tasks.values() for stage in own for each in stages.successors(stage)}
     shared = sorted(each for each in needed if "@" not in each)
     return shared, [Branch(task, own) for task, own in sorted(tasks.items())]
+
+
+def _file(stage: str) -> str:
+    """The one that defines it: stages of other files than dvc.yaml have its name in theirs."""
+    return stage.rpartition(":")[0] or "dvc.yaml"
 
 
 class Build:

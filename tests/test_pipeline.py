@@ -55,6 +55,16 @@ def mlflow_of(project):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def test_what_is_exported_is_built_only_when_it_is_asked_for(built, tmp_path):
+    project, target = built.copy_to(tmp_path / "project"), f"export/dvc.yaml:export@{TASK}"
+    assert not (project.path / "data/export").exists()
+    assert project.repro(target) == [target]
+    card = json.loads((project.path / f"data/export/{TASK}/card.json").read_text())
+    assert {each["runtime"] for each in card["variants"] if each["shipped"]} == {"litert", "onnx"}
+    assert project.repro(target) == [] == project.run("git", "status", "-s", "data").stdout.split()
+    assert [each for each in project.repro() if "export" in each] == []
+
+
 def test_one_command_builds_everything(built):
     once = {"code", "params", "register", "index"}
     assert set(built.ran) == {f"{stage}@{TASK}" for stage in STAGES} | once

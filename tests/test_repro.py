@@ -236,3 +236,8 @@ def test_the_tasks_of_this_project(monkeypatch):
         for number, name in enumerate(branch.stages):
             own = {each for each in stages.successors(name) if "@" in each}
             assert own <= set(branch.stages[:number])
+    _, asked = branches(stages, ["export/dvc.yaml"])
+    assert {branch.stages[-1] for branch in asked} == {
+        f"export/dvc.yaml:export@{branch.task}" for branch in found
+    }
+    assert all("promote" in "".join(branch.stages) for branch in asked)

@@ -16,8 +16,8 @@ def main(task: str) -> None:
     columns = read_columns(params.evaluate.slices, at)  # first, as one may be unknown
     from stages.evaluate.evaluate import headline
     from stages.evaluate.examine import examine
-    from stages.evaluate.part import load_parts
     from stages.networks.lite import Lite
+    from stages.networks.part import load_parts
 
     trials = TRIALS.read(at.search)
     val_outputs = VAL_OUTPUTS.read(at.search) if trials.final_fits else None

@@ -8,18 +8,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from stages.common.images import write_png
-from stages.evaluate.calibrate import (
-    effect,
-    fit_sigma,
-    fit_temperature,
-    fit_within,
-    report,
-)
+from stages.evaluate.effect import effect, report
 from stages.evaluate.evaluate import evaluate
 from stages.evaluate.explain import explain
-from stages.evaluate.part import Part
 from stages.evaluate.slices import Values, slices
 from stages.evaluate.tables import calls, curves, predictions
+from stages.networks.calibrate import fit
+from stages.networks.part import Part
 from stages.networks.predict import Network, class_probabilities, outputs
 from stages.records.calibration import CALIBRATION, Calibration
 from stages.records.evaluation import (
@@ -87,7 +82,8 @@ def examine(
         parts = parts[1:]
     answered = {part.name: outputs(model, part.pictures, params.kind) for part in parts}
     on_val = val_outputs or answered["val"]
-    calibration = _calibrate(on_val, val, params)
+    bins = params.bins if regression else None
+    calibration = fit(on_val, val.labels, val.values, bins)
     if val_outputs:
         notes = filter(None, (BEFORE, calibration.note))
         calibration = replace(calibration, note="; ".join(notes))
@@ -142,15 +138,6 @@ def examine(
         parts=exams,
     )
     return Examined(evaluation, calibration, rows, explained, maps, curves(trials))
-
-
-def _calibrate(on_val: Outputs, val: Part, params: Task) -> Calibration:
-    """`on_val`: answers to `val` of a network that has not trained on it."""
-    if params.kind == "regression" and params.bins:
-        found, numbers = fit_sigma(on_val.raw, val.values, params.bins), on_val.raw[:, 0]
-    else:
-        found, numbers = fit_temperature(on_val.raw, val.labels), on_val.values
-    return found if numbers is None else replace(found, within=fit_within(numbers, val.values))
 
 
 def _log(part: str, exam: Exam) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.evaluate.part import Part
+from stages.networks.part import Part
 from stages.records.evaluation import Call, Curve
 from stages.records.predictions import UNSURE, Prediction
 from stages.records.trials import Trials

@@ -1,6 +1,6 @@
 """python -m stages.records.catalogue: the table of files in docs/architecture.md (`make docs`)
 
-What a file holds is written here. Who writes it, and who depends on it, is read from dvc.yaml.
+What a file holds is written here. Who writes it, and who depends on it, is read from DVC's files.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from stages.records import (
     calibration,
     chain,
     evaluation,
+    export,
     faces,
     findings,
     forgotten,
@@ -111,6 +112,8 @@ CATALOGUE = (
     Entry(chain.ORIGIN.path(champion), "what the network has learnt from, and its exam"),
     Entry(promotion.SEEN.path(champion), "photos that the network knows"),
     Entry(at.reports / chain.CARD, "the model card"),
+    Entry(at.export, "the promoted network for other programs, in files of LiteRT and ONNX"),
+    Entry(export.EXPORT.path(at.export), "what each of these files is, and what it is worth"),
     Entry(at.report, "the task's part of the report"),
     Entry(findings.findings_folder(), "results of experiments", f"`{findings.COMMAND}`"),
     Entry(at.reports.parent / "index.html", "the report, one page"),
@@ -141,8 +144,13 @@ def writer(entry: Entry, outputs: dict[str, list[Path]]) -> str:
 
 
 def edges(root: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """What each stage of dvc.yaml writes, and what it depends on."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    """What each stage of DVC writes, and what it depends on."""
+    files = (root / "dvc.yaml", root / "export/dvc.yaml")
+    stages = {
+        name: stage
+        for file in files
+        for name, stage in yaml.safe_load(file.read_text(encoding="utf-8"))["stages"].items()
+    }
     outputs, dependencies = {}, {}
     for name, stage in stages.items():
         each = stage.get("do", stage)

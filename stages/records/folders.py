@@ -63,6 +63,10 @@ class Folders:
         return self.data("promote")
 
     @property
+    def export(self) -> Path:
+        return self.data("export")
+
+    @property
     def report(self) -> Path:
         return self.data("report")
 

@@ -13,7 +13,8 @@ from stages.common.closure import ROOT
 
 STAGES = {
     name: stage.get("do", stage)
-    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"].items()
+    for file in ("dvc.yaml", "export/dvc.yaml")
+    for name, stage in yaml.safe_load((ROOT / file).read_text("utf-8"))["stages"].items()
 }
 # `register` runs whatever has changed.
 LISTED = [name for name in STAGES if name not in {*ITSELF, "register"}]
@@ -52,10 +53,11 @@ def checkout(tmp_path, monkeypatch):
         "stages/report/templates/style.css": {"report"},
         "stages/collect/commons_lists/idol.yaml": {"collect"},
         "stages/records/splits.py": {
-            *("augment", "collect", "evaluate", "promote", "report", "search", "split", "suspects")
+            *("augment", "collect", "evaluate", "export", "promote", "report", "search", "split"),
+            "suspects",
         },
-        "stages/matte/grabcut.py": {"matte", "promote"},  # promote answers photos
-        "app/chain.py": {"promote"},
+        "stages/matte/grabcut.py": {"export", "matte", "promote"},  # two answer photos
+        "app/chain.py": {"export", "promote"},
         "app/page/main.js": set(),
         "stages/common/errors.py": set(),  # says, and does not decide
         "stages/tracking/mirror.py": set(),

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from stages.evaluate.evaluate import evaluate, headline
-from stages.evaluate.part import Part
 from stages.evaluate.tables import calls, curves, predictions
+from stages.networks.part import Part
 from stages.records.evaluation import CURVES, METRICS, Call, ClassScores, Coverage, Exam
 from stages.records.json_file import JsonFile
 from stages.records.predictions import PREDICTIONS

@@ -9,7 +9,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.images import read_png, write_png
 from stages.evaluate.__main__ import main
-from stages.evaluate.calibrate import fit_temperature
+from stages.networks.calibrate import fit_temperature
 from stages.records import shards
 from stages.records import trials as records
 from stages.records.trials import Epoch, Outputs

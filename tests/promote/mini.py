@@ -11,8 +11,8 @@ from sklearn.metrics import balanced_accuracy_score
 
 from stages.common import reuse
 from stages.evaluate.evaluate import headline
-from stages.evaluate.part import load_part
 from stages.evaluate.tables import predictions
+from stages.networks.part import load_part
 from stages.networks.predict import class_probabilities, outputs
 from stages.records import calibration
 from stages.records.baselines import BASELINES, Baseline

@@ -3,16 +3,29 @@
 import math
 
 import numpy as np
+from msgspec.structs import replace
 from scipy.optimize import minimize_scalar
 
 from stages.common.errors import UserError
-from stages.networks.metrics import scores
 from stages.networks.predict import class_probabilities
 from stages.records.calibration import RANGE_LEVEL, Calibration, Sigma, Temperature
-from stages.records.evaluation import CalibrationEffect, CalibrationReport
+from stages.records.trials import Outputs
 
 COLDEST, HOTTEST = 0.5, 20.0
 Bins = dict[str, tuple[float, float]]
+
+
+def fit(on_val: Outputs, labels: np.ndarray, values: np.ndarray, bins: Bins | None) -> Calibration:
+    """The calibration of a network that answers `on_val` to photos it has not trained on.
+
+    `labels`: int (N,); `values`: float (N,), the photos' numbers, NaN where unknown. `bins`: those
+    of a regression, None for a classification.
+    """
+    if bins:
+        found, numbers = fit_sigma(on_val.raw, values, bins), on_val.raw[:, 0]
+    else:
+        found, numbers = fit_temperature(on_val.raw, labels), on_val.values
+    return found if numbers is None else replace(found, within=fit_within(numbers, values))
 
 
 def fit_temperature(raw: np.ndarray, labels: np.ndarray) -> Temperature:
@@ -58,39 +71,3 @@ def fit_within(predicted: np.ndarray, values: np.ndarray) -> float | None:
     errors = np.sort(errors[np.isfinite(errors)])
     rank = math.ceil(round(RANGE_LEVEL * (len(errors) + 1), 6))
     return float(errors[rank - 1]) if rank <= len(errors) else None
-
-
-def effect(
-    raw: np.ndarray, labels: np.ndarray, calibration: Calibration
-) -> tuple[CalibrationEffect | None, CalibrationEffect]:
-    """How good probabilities are before and after a calibration. A regression has none before."""
-
-    def measured(applied: Calibration) -> CalibrationEffect:
-        found = scores(labels, class_probabilities(raw, applied))
-        return CalibrationEffect(log_loss=found["log_loss"], ece=found["ece"])
-
-    before = measured(Temperature(1.0)) if isinstance(calibration, Temperature) else None
-    return before, measured(calibration)
-
-
-def report(
-    calibration: Calibration, before: CalibrationEffect | None, after: CalibrationEffect
-) -> CalibrationReport:
-    """`before`, `after`: what `effect` found on val."""
-    if isinstance(calibration, Temperature):
-        return CalibrationReport(
-            kind="classification",
-            temperature=calibration.temperature,
-            within=calibration.within,
-            note=calibration.note,
-            before=before,
-            after=after,
-        )
-    return CalibrationReport(
-        kind="regression",
-        sigma=calibration.sigma,
-        within=calibration.within,
-        note=calibration.note,
-        before=before,
-        after=after,
-    )

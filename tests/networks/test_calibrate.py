@@ -3,12 +3,8 @@ import pytest
 from scipy.special import softmax
 
 from stages.common.errors import UserError
-from stages.evaluate.calibrate import (
-    effect,
-    fit_sigma,
-    fit_temperature,
-    fit_within,
-)
+from stages.evaluate.effect import effect
+from stages.networks.calibrate import fit_sigma, fit_temperature, fit_within
 
 BINS = {"minor": (0, 18), "adult": (19, 120)}
 
