@@ -38,6 +38,7 @@ WATCHERS = frozenset(
         "stages.tracking",
         "stages.tracking.baselines",
         "stages.tracking.cards",
+        "stages.tracking.exports",
         "stages.tracking.mirror",
         "stages.tracking.models",
         "stages.tracking.register",

@@ -35,7 +35,7 @@ def ensure_registered(client: "MlflowClient", task: str, role: Role, folder: Pat
     """Let alias `role` of `face-<task>` name the version with the chain in `folder`; without such a
     folder, let there be no such alias."""
     name = f"face-{task}"
-    current = _by_alias(client, name, role)
+    current = by_alias(client, name, role)
     if not folder.is_dir():
         if current:
             client.delete_registered_model_alias(name, role)
@@ -167,7 +167,7 @@ def _flat(headline: Headline) -> dict[str, float]:
     return {name: value for name, value in (figures | recall).items() if value is not None}
 
 
-def _by_alias(client: "MlflowClient", name: str, role: Role) -> "ModelVersion | None":
+def by_alias(client: "MlflowClient", name: str, role: Role) -> "ModelVersion | None":
     from mlflow.exceptions import MlflowException
 
     try:

@@ -2,8 +2,8 @@
 
 Makes MLflow hold what the files say, for every task: each promoted network with the search that
 found it, its whole chain as a version of the model `face-<task>`, the aliases `champion` and
-`challenger`, when each version was champion, and the baselines. It runs in every `dvc repro`. A
-local store is opened only if it, or anything that it is filled from, has changed.
+`challenger`, when each version was champion, what was exported, and the baselines. It runs in every
+`dvc repro`. A local store is opened only if it, or anything that it is filled from, has changed.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
+FILLED_FROM = ("data/promote", "data/baseline", "data/export")
 DONE = ARTIFACTS.parent / "registered"  # the state that MLflow's local store was last filled from
 
 
@@ -41,7 +42,7 @@ def _done() -> str:
 
 def _state() -> str:
     """Changes with every file that `register` reads, the code, MLflow's database, and its place."""
-    folders = [Path("data/promote"), Path("data/baseline"), ROOT / "app", ROOT / "stages"]
+    folders = [*map(Path, FILLED_FROM), ROOT / "app", ROOT / "stages"]
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     found = hashlib.sha256(f"{ARTIFACTS.resolve()}\n".encode())
     for file in [Path("params.yaml"), DATABASE, *files]:
@@ -55,6 +56,7 @@ def register() -> None:
     from stages.params.merge import load
     from stages.tracking.baselines import ensure_baselines
     from stages.tracking.cards import ensure_card
+    from stages.tracking.exports import ensure_export
     from stages.tracking.models import ensure_registered, ensure_reigns
 
     client = connect()
@@ -67,6 +69,7 @@ def register() -> None:
             ensure_registered(client, task, role, at.promote / role)
             ensure_card(client, task, role, at.promote)
         ensure_reigns(client, task, at.promote)
+        ensure_export(client, task, at.export)
         if at.baseline.is_dir():
             ensure_baselines(client, task, at.baseline)
 
