@@ -1,8 +1,8 @@
 """The promoted network of a task as files for LiteRT and ONNX, judged on test."""
 
+import dataclasses
 import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -60,29 +60,37 @@ def _exam(network: keras.Model, champion: Path, test: Part, val: Part) -> judge.
     # Val may have changed since the network was calibrated, or the network has trained on it.
     if not len(val.ids) or not judge.same(judge.calibrated(network, exam), calibration):
         log.info("val is not what the network was calibrated on: int8 keeps its calibration")
-        exam = judge.Exam(kind, calibration, test, None, exam.keras, unknown)
+        exam = dataclasses.replace(exam, val=None)
     return exam
+
+
+def write(
+    runtime: Runtime, network: Parts, outputs: tuple[Output, ...], out: Path
+) -> tuple[list[File], list[File]]:
+    """The files in float32 and those in int8, in the folder `out`; `outputs`: their names."""
+    models: dict[Name, keras.Model] = {"network": network.rest}
+    if network.trunk:
+        models = {"trunk": network.trunk, "head": network.rest}
+    whole, small = [], []
+    for name, model in models.items():
+        file, rounded = (out / f"{name}{end}.{SUFFIX[runtime]}" for end in ("", "-int8"))
+        if runtime == "litert":
+            _write_litert(model, file)
+            rounded.write_bytes(eight_bits.of_litert(file.read_bytes()))
+        else:
+            made = onnx_file.of_keras(model, ("features",) if name == "trunk" else outputs)
+            onnx.save(made, file)
+            onnx.save(eight_bits.of_onnx(made), rounded)
+        whole.append(_named(name, file))
+        small.append(_named(name, rounded))
+    return whole, small
 
 
 def _of_runtime(
     runtime: Runtime, network: Parts, exam: judge.Exam, out: Path, count: int
 ) -> list[Variant]:
     """The float files, and the int8 ones if they pass."""
-    names = output_names(exam.kind, count)
-    write: dict[Runtime, Callable[[keras.Model, Path, tuple[str, ...]], None]]
-    write = {"litert": _write_litert, "onnx": _write_onnx}
-    round_file = {"litert": _round_litert, "onnx": _round_onnx}[runtime]
-    models: dict[Name, keras.Model] = {"network": network.rest}
-    if network.trunk:
-        models = {"trunk": network.trunk, "head": network.rest}
-    whole, small = [], []
-    for name, model in models.items():
-        file = out / f"{name}.{SUFFIX[runtime]}"
-        write[runtime](model, file, ("features",) if name == "trunk" else names)
-        rounded = out / f"{name}-int8.{SUFFIX[runtime]}"
-        round_file(file, rounded)
-        whole.append(_named(name, file))
-        small.append(_named(name, rounded))
+    whole, small = write(runtime, network, output_names(exam.kind, count), out)
 
     def measured(weights: Literal["float32", "int8"], files: list[File]) -> Variant:
         ready = Exported(runtime, [out / each.file for each in files], network.views)
@@ -123,23 +131,10 @@ def _remove(out: Path, files: list[File]) -> None:
         (out / each.file).unlink()
 
 
-def _write_litert(model: keras.Model, file: Path, names: tuple[str, ...]) -> None:
-    """It names outputs by their number."""
+def _write_litert(model: keras.Model, file: Path) -> None:
     with TemporaryDirectory() as scratch:
         convert(model, Path(scratch))
         shutil.move(Path(scratch, LITE), file)
-
-
-def _write_onnx(model: keras.Model, file: Path, names: tuple[str, ...]) -> None:
-    onnx.save(onnx_file.of_keras(model, names), file)
-
-
-def _round_litert(file: Path, target: Path) -> None:
-    target.write_bytes(eight_bits.of_litert(file.read_bytes()))
-
-
-def _round_onnx(file: Path, target: Path) -> None:
-    onnx.save(eight_bits.of_onnx(onnx.load(file)), target)
 
 
 def _named(part: Name, file: Path) -> File:

@@ -4,11 +4,10 @@ import numpy as np
 import onnx
 import pytest
 
-from stages.export import eight_bits, onnx_file
-from stages.export.export import _write_litert
+from stages.export import eight_bits
+from stages.export.export import write
 from stages.export.parts import parts
 from stages.export.runtimes import Exported
-from stages.records.trials import LITE
 from tests.export import small
 from tests.networks.saved import faces
 
@@ -22,46 +21,41 @@ PLAIN = {  # what small runtimes for browsers and phones read
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A network, its parts, and the folder of their files."""
+    """A network, its parts, and their files."""
     folder, network = tmp_path_factory.mktemp("files"), small.with_face(number=True)
     found = parts(network, small.EYES)
-    _write_litert(found.trunk, folder / "trunk.tflite", ())
-    _write_litert(found.rest, folder / "head.tflite", ())
-    onnx.save(onnx_file.of_keras(found.trunk, ("features",)), folder / "trunk.onnx")
-    onnx.save(onnx_file.of_keras(found.rest, ("classes", "value")), folder / "head.onnx")
-    for name in ("trunk", "head"):
-        whole = (folder / f"{name}.tflite").read_bytes()
-        (folder / f"{name}-int8.tflite").write_bytes(eight_bits.of_litert(whole))
-        rounded = eight_bits.of_onnx(onnx.load(folder / f"{name}.onnx"))
-        onnx.save(rounded, folder / f"{name}-int8.onnx")
-    return network, found, folder
+    files = {
+        (runtime, weights): [folder / each.file for each in made]
+        for runtime in ("litert", "onnx")
+        for weights, made in zip(
+            ("float32", "int8"), write(runtime, found, ("classes", "value"), folder), strict=True
+        )
+    }
+    return network, found, files
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnx"])
-@pytest.mark.parametrize(("weights", "near"), [("", 1e-5), ("-int8", 0.02)])
+@pytest.mark.parametrize(("weights", "near"), [("float32", 1e-5), ("int8", 0.02)])
 def test_they_answer_as_keras(made, runtime, weights, near):
-    network, found, folder = made
-    ending = {"litert": "tflite", "onnx": "onnx"}[runtime]
-    files = [folder / f"{name}{weights}.{ending}" for name in ("trunk", "head")]
-    ready = Exported(runtime, files, found.views)
+    network, found, files = made
+    ready = Exported(runtime, files[runtime, weights], found.views)
     assert [each.shape[-1] for each in ready.outputs] == [4, 1]
     pictures = faces(3, small.SIDE)
     said = ready.predict_on_batch(pictures)
     for a, b in zip(said, network.predict_on_batch(pictures), strict=True):
         np.testing.assert_allclose(a, b, atol=near)
-        if weights:
+        if weights == "int8":
             assert (a != b).any()
 
 
-@pytest.mark.parametrize("name", ["trunk.tflite", "trunk.onnx"])
-def test_eight_bits_take_a_third_of_the_place_or_less(made, name):
-    whole = made[2] / name
-    rounded = whole.with_stem("trunk-int8")
+@pytest.mark.parametrize("runtime", ["litert", "onnx"])
+def test_eight_bits_take_a_third_of_the_place_or_less(made, runtime):
+    whole, rounded = (made[2][runtime, weights][0] for weights in ("float32", "int8"))
     assert rounded.stat().st_size < whole.stat().st_size / 3
 
 
 def test_onnx_asks_for_plain_operations_alone(made):
-    for path in made[2].glob("*.onnx"):
+    for path in (*made[2]["onnx", "float32"], *made[2]["onnx", "int8"]):
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
         assert {node.op_type for node in model.graph.node} <= PLAIN
@@ -72,18 +66,21 @@ def test_onnx_asks_for_plain_operations_alone(made):
 
 
 def test_onnx_has_prelu_and_no_normalisation_beside_a_convolution(made):
-    kinds = [node.op_type for node in onnx.load(made[2] / "trunk.onnx").graph.node]
+    kinds = [node.op_type for node in onnx.load(made[2]["onnx", "float32"][0]).graph.node]
     assert kinds.count("PRelu") == 2 and "Neg" not in kinds and "BatchNormalization" not in kinds
     first, second = (n for n, kind in enumerate(kinds) if kind == "Conv")
     assert kinds[first + 1] == kinds[second + 1] == "PRelu"
 
 
-def test_another_network_has_the_same_trunk_to_the_byte(made, tmp_path):
+@pytest.mark.parametrize("runtime", ["litert", "onnx"])
+def test_another_network_has_the_same_trunk_to_the_byte(made, tmp_path, runtime):
     other = parts(small.with_face(7, seed=9), small.EYES)
-    _write_litert(other.trunk, tmp_path / LITE, ())
-    assert (tmp_path / LITE).read_bytes() == (made[2] / "trunk.tflite").read_bytes()
-    again = onnx_file.of_keras(other.trunk, ("features",))
-    assert again.SerializeToString() == onnx.load(made[2] / "trunk.onnx").SerializeToString()
+    for weights, files in zip(
+        ("float32", "int8"), write(runtime, other, ("classes",), tmp_path), strict=True
+    ):
+        before = made[2][runtime, weights][0]
+        assert files[0].file == before.name and files[0].file.startswith("trunk-")
+        assert (tmp_path / files[0].file).read_bytes() == before.read_bytes()
 
 
 @pytest.mark.parametrize("axis", [0, 3])
@@ -96,4 +93,10 @@ def test_a_rounded_number_is_half_a_step_away_at_most(axis):
     shape[axis] = -1
     off = np.abs(numbers * scales.reshape(shape) - weights)
     assert (off <= scales.reshape(shape) / 2 + 1e-7).all()
-    assert (numbers[weights == 0] == 0).all()
+    assert (numbers[weights == 0] == 0).all() and np.abs(numbers).max() == eight_bits.STEPS
+
+
+def test_a_huge_layer_has_fewer_steps():
+    weights = np.random.default_rng(0).normal(size=(2, eight_bits.HUGE)).astype(np.float32)
+    numbers, _ = eight_bits.rounded(weights, 0)
+    assert np.abs(numbers).max() == eight_bits.STEPS_OF_HUGE
