@@ -117,6 +117,7 @@ CATALOGUE = (
     Entry(at.report, "the task's part of the report"),
     Entry(findings.findings_folder(), "results of experiments", f"`{findings.COMMAND}`"),
     Entry(at.reports.parent / "index.html", "the report, one page"),
+    Entry(at.reports.parent / "export.html", "what exported networks are worth"),
 )
 
 
