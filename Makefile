@@ -1,6 +1,6 @@
 # make repro: set up and run everything.  make test: set up and test everything.
 .DEFAULT_GOAL := help
-.PHONY: help repro export app quick test lint format docs ui lock
+.PHONY: help repro export app site quick test lint format docs ui lock
 SHELL := bash
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Where pip is told to look for packages, and whom the system trusts, uv follows.
@@ -21,6 +21,9 @@ export: .venv/ready ## the promoted networks as files for other programs, in dat
 
 app: .venv/ready ## the page on http://127.0.0.1:8000: a face goes in, answers come out
 	@$(RUN) python -m app.server
+
+site: export ## the page as a folder for any web host: its networks run in the visitor's browser
+	@$(RUN) python -m app.publish
 
 quick: .venv/tools ## the unit tests: no DVC, no search, no server
 	@$(RUN) python -m pytest $(PARALLEL) -m "not slow"

@@ -25,6 +25,9 @@ function form(fields) {
   return { method: "POST", body: data };
 }
 
+/** A server listens once its networks are there. */
+export const ready = async () => {};
+
 export const tasks = () => call("/api/tasks");
 
 export const answers = (photo, face, signal) =>

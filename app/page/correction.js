@@ -1,6 +1,6 @@
 // "That is wrong": the person names the right class, and may give the photo to the next training.
 
-import * as api from "./api.js";
+import * as source from "./source.js";
 import { word } from "./words.js";
 
 export function correct(root, task, answer, photo) {
@@ -29,7 +29,7 @@ export function correct(root, task, answer, photo) {
     problem.hidden = true;
     try {
       const right = Object.fromEntries(new FormData(form)); // label, value, consent
-      await api.wrong(photo.blob, task.task, right, photo.face);
+      await source.wrong(photo.blob, task.task, right, photo.face);
       open(false);
       button.hidden = true;
       thanks.textContent = word("wrong.thanks");

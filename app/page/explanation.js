@@ -1,6 +1,6 @@
 // Where on the face an answer rests: the photo goes dark, and light falls on what counts.
 
-import * as api from "./api.js";
+import * as source from "./source.js";
 import { word } from "./words.js";
 
 /** Makes the card's button "Where it looks" ask about `photo`:
@@ -26,7 +26,7 @@ export function explain(root, task, photo) {
     figure.classList.add("looking");
     draw(canvas, photo, { ...around(photo.box), rows: 1, columns: 1, importance: [[0]] });
     try {
-      asked = api.explanation(photo.blob, task.task, photo.face);
+      asked = source.explanation(photo.blob, task.task, photo.face);
       const found = await asked;
       draw(canvas, photo, found);
       const some = found.importance.flat().some((each) => each > 0);

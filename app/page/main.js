@@ -1,11 +1,11 @@
 // The page: a photo goes in, the answers come out. Everything else is in the modules beside.
 
-import * as api from "./api.js";
 import * as camera from "./camera.js";
 import { card, warn, write } from "./cards.js";
 import * as photos from "./photo.js";
 import * as share from "./share.js";
-import { language, number, speak, word } from "./words.js";
+import * as source from "./source.js";
+import { language, number, preferred, speak, word } from "./words.js";
 
 const main = document.querySelector("main");
 const cards = document.getElementById("cards");
@@ -14,13 +14,13 @@ const status = document.getElementById("status");
 const several = document.getElementById("several");
 const warnings = document.getElementById("warnings");
 
-let offer = null; // what /api/tasks says
+let offer = null; // what source.tasks says
 let photo = null; // the photo that is shown: {blob, picture}
-let found = null; // what /api/answers says about it
+let found = null; // what source.answers says about it
 let asking = null; // stops the question that is under way
 
 async function start() {
-  await speak(language());
+  await speak(preferred());
   markLanguage();
   await loadTasks();
   photos.listen(take);
@@ -33,7 +33,7 @@ async function start() {
 }
 
 async function loadTasks() {
-  offer = await api.tasks();
+  offer = await source.tasks();
   lay();
 }
 
@@ -47,7 +47,7 @@ async function change(lang) {
   await speak(lang);
   markLanguage();
   history.replaceState(null, "", `?lang=${lang}`);
-  document.querySelector(".brand").href = `/?lang=${lang}`;
+  document.querySelector(".brand").href = `?lang=${lang}`;
   problem.hidden = true;
   await loadTasks();
   if (found) show();
@@ -87,7 +87,7 @@ function tooLarge(bytes) {
   });
 }
 
-/** Asks about the face with this number, or about the one that the server chooses. */
+/** Asks about the face with this number, or about the one that the chain chooses. */
 async function ask(face) {
   asking?.abort();
   asking = new AbortController();
@@ -96,7 +96,8 @@ async function ask(face) {
   main.dataset.state = "looking";
   for (const each of cards.children) each.classList.add("looking");
   try {
-    const answers = await api.answers(photo.blob, face, signal);
+    await networks();
+    const answers = await source.answers(photo.blob, face, signal);
     await loadTasks(); // after the answers: they may be those of a new champion
     if (signal.aborted) return;
     found = answers;
@@ -107,6 +108,16 @@ async function ask(face) {
     complain(error.message);
   }
   for (const each of cards.children) each.classList.remove("looking");
+}
+
+/** Until they are there; if that takes a while, the page says so. */
+async function networks() {
+  const late = setTimeout(() => {
+    several.textContent = word("here.loading");
+    several.hidden = false;
+  }, 500);
+  await source.ready().finally(() => clearTimeout(late));
+  several.hidden = true;
 }
 
 function show() {

@@ -4,8 +4,17 @@ let words = {};
 
 export const language = () => document.documentElement.lang;
 
+/** The page's language; where no server has chosen it, the first that the browser asks for. */
+export function preferred() {
+  if (document.documentElement.dataset.answers !== "here") return language();
+  const known = [...document.querySelectorAll("[data-lang]")].map((each) => each.dataset.lang);
+  const named = new URLSearchParams(location.search).get("lang");
+  const wanted = [named, ...navigator.languages].map((each) => each?.slice(0, 2).toLowerCase());
+  return wanted.find((each) => known.includes(each)) ?? language();
+}
+
 export async function speak(lang) {
-  const answer = await fetch(`/static/words/${lang}.json`);
+  const answer = await fetch(new URL(`words/${lang}.json`, import.meta.url));
   words = await answer.json();
   document.documentElement.lang = lang;
   fill(document);

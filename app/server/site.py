@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import logging
 import mimetypes
-import re
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +13,6 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from fastapi.templating import Jinja2Templates
-from jinja2 import StrictUndefined
-from markdown_it import MarkdownIt
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -24,20 +20,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.server import answers, inbox, upload, wire, words, worth
+from app.server import answers, inbox, pages, upload, wire, words, worth
 from app.server.promoted import Network, Promoted
 from app.server.words import Refused, language_of
 from stages.params.merge import Titles
 from stages.records.params import App
 
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "page"
 UVICORN = {"access_log": False, "log_level": "warning", "server_header": False}
 QUEUE = 8  # times `app.concurrency`: so many photos are answered or wait; the next one is refused
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": f"{pages.POLICY}; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
@@ -63,25 +55,24 @@ PHOTO = {
         },
     }
 }
+# OpenCV is a program in WebAssembly that writes its own wrappers. A worker has the policy that its
+# file came with; the page keeps the one that it names itself.
+PROGRAM = "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; frame-ancestors 'none'"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 mimetypes.add_type("font/woff2", ".woff2")  # which not every system knows
 mimetypes.add_type("text/javascript", ".js")
 
 
-def site(promoted: Promoted, app: App, titles: dict[str, Titles]) -> FastAPI:
-    """The whole server. `titles`: the tasks' names of params.yaml."""
+def site(
+    promoted: Promoted, app: App, titles: dict[str, Titles], published: Path = Path("site")
+) -> FastAPI:
+    """The whole server. `titles`: the tasks' names of params.yaml; `published`: the page without a
+    server, which is served at /site/ if there is one."""
     site = FastAPI(
         title="Face", openapi_url="/openapi.json", docs_url=None, redoc_url=None, version="1"
     )
     desk = Desk(app.concurrency)
-    pages = Jinja2Templates([PAGE, HERE / "templates"])
-    pages.env.undefined = StrictUndefined
-
-    def shown(request: Request, name: str, **content: object) -> Response:
-        language = language_of(request)
-        context = {"lang": language, "words": words.WORDS[language], **content}
-        return pages.TemplateResponse(request, name, context)
 
     def network(task: str) -> Network:
         for each in promoted.networks():
@@ -90,21 +81,18 @@ def site(promoted: Promoted, app: App, titles: dict[str, Titles]) -> FastAPI:
         raise Refused(404, "error.no_task")
 
     @site.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def page(request: Request) -> Response:
-        return shown(request, "index.html")
+    def page(request: Request) -> str:
+        return pages.index(language_of(request), here=False)
 
     @site.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    def docs(request: Request) -> Response:
-        return shown(request, "docs.html", api=site.openapi())
+    def docs(request: Request) -> str:
+        return pages.render("docs.html", language_of(request), api=site.openapi())
 
     @site.get("/cards/{task}", response_class=HTMLResponse, include_in_schema=False)
-    def card(request: Request, task: str) -> Response:
-        found = network(task)
-        markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-        # Columns of figures are marked by `style`, which the policy forbids.
-        text = re.sub(r'style="text-align:(\w+)"', r'class="\1"', markdown.render(found.card))
-        title = worth.task(found, titles.get(task), language_of(request)).title
-        return shown(request, "card.html", title=title, card=text)
+    def card(request: Request, task: str) -> str:
+        found, language = network(task), language_of(request)
+        title = worth.task(found, titles.get(task), language).title
+        return pages.card(found.card, title, language)
 
     @site.get("/healthz")
     async def healthz() -> wire.Ready:
@@ -176,8 +164,10 @@ def site(promoted: Promoted, app: App, titles: dict[str, Titles]) -> FastAPI:
             await desk.work(work)
         return wire.Done()
 
+    if published.is_dir():
+        site.mount("/site", StaticFiles(directory=published, html=True))
     site.mount("/static/words", StaticFiles(directory=words.FOLDER))
-    site.mount("/static", StaticFiles(directory=PAGE))
+    site.mount("/static", StaticFiles(directory=pages.PAGE))
     for error in (Refused, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         site.add_exception_handler(error, _problem)
     site.add_middleware(Guard, host=app.host)
@@ -225,7 +215,10 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                found = MutableHeaders(scope=message)
+                found.update(HEADERS)
+                if scope["path"].startswith("/site/"):
+                    found["Content-Security-Policy"] = f"{pages.POLICY}; {PROGRAM}"
             await send(message)
 
         refused = self._refused(Headers(scope=scope))

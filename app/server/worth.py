@@ -34,7 +34,7 @@ def task(network: Network, titles: Titles | None, language: Language) -> wire.Ta
         exam=exam and _exam(exam, PEOPLE[network.origin.exam] if network.origin else "unknown"),
         years=exam and _years(exam),
         drawn=network.origin is not None and network.origin.drawn,
-        card=f"/cards/{network.task}",
+        card=f"cards/{network.task}",
     )
 
 

@@ -32,7 +32,9 @@ def test_each_language_has_the_same_keys_and_values():
 
 
 def test_every_key_that_the_page_names_has_words_and_the_other_way_round():
-    text = "".join(p.read_text("utf-8") for p in [*APP.glob("page/*.js"), *APP.glob("page/*.html")])
+    text = "".join(
+        p.read_text("utf-8") for p in [*APP.glob("page/**/*.js"), *APP.glob("page/*.html")]
+    )
     named = set(re.findall(r'"([a-z]+(?:\.[a-z_]+)*)"', text))
     named |= {f"warning.{flag}" for flag in (*FACE_FLAGS, *CUTOUT_FLAGS)}
     families = ("error.", "honest.", "worth.")  # whose last part is found while the page runs

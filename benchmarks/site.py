@@ -1,0 +1,155 @@
+"""python -m benchmarks.site FOLDER [--photos 300] [--seed 1]
+
+The page without a server (`make site`) against the chains of data/promote: the same photos, a
+random sample of those under FOLDER, are answered by both. How often labels agree, how far
+probabilities are apart, how long an answer takes, how large the files are, and how much memory a
+worker holds. Needs Chromium.
+"""
+
+import argparse
+import base64
+import functools
+import gzip
+import http.server
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import playwright.sync_api
+import psutil
+
+from app.server.answers import answers
+from app.server.promoted import Network, Promoted
+from app.server.words import Refused
+from stages.common.images import BadImage, decode
+from stages.params.merge import titles
+from tests.page.conftest import browser_path
+
+SITE = Path("site")
+KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+ASK = """async ([data, type]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const { answers } = await import("./static/source.js");
+    const began = performance.now();
+    const found = await answers(new Blob([bytes], { type }));
+    return { ...found, milliseconds: performance.now() - began };
+}"""
+WARM, MEMORY = 20, 100  # photos between which memory must not grow
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+
+
+def asked(page: playwright.sync_api.Page, photo: Path) -> Any:
+    data = base64.b64encode(photo.read_bytes()).decode()
+    return page.evaluate(ASK, [data, KINDS[photo.suffix.lower()]])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.site", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photos", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    photos = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in KINDS)
+    rng = np.random.default_rng(options.seed)
+    photos = [photos[at] for at in rng.permutation(len(photos))[: options.photos]]
+    networks = Promoted(Path(), list(titles())).networks()
+    print("| what | measured | bar |\n| --- | --- | --- |")
+    sizes()
+    with served(SITE) as address, playwright.sync_api.sync_playwright() as driver:
+        path = browser_path()
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = chromium.new_page(locale="en")
+        began = time.perf_counter()
+        page.goto(address)
+        page.locator(".card").first.wait_for()
+        asked(page, photos[0])
+        row(
+            "first answer, the page's opening included",
+            f"{time.perf_counter() - began:.2f} s",
+            "6 s",
+        )
+        compare(page, networks, photos)
+        chromium.close()
+
+
+def sizes() -> None:
+    contents = [path.read_bytes() for path in SITE.rglob("*") if path.is_file()]
+    row("all files", f"{sum(map(len, contents)) / 1e6:.1f} MB", "25 MB")
+    compressed = sum(len(gzip.compress(each, 9)) for each in contents)
+    row("... by gzip", f"{compressed / 1e6:.1f} MB", "12 MB")
+
+
+def compare(page: playwright.sync_api.Page, networks: list[Network], photos: list[Path]) -> None:
+    times: list[float] = []
+    memory: list[float] = []
+    only = Counter[str]()
+    apart: dict[str, list[float]] = {each.task: [] for each in networks}
+    sure: dict[str, list[bool]] = {each.task: [] for each in networks}
+    faces = []
+    for photo in photos:
+        try:
+            chain = answers(networks, decode(photo.read_bytes()), None, "en")
+        except (BadImage, Refused):
+            continue
+        here = asked(page, photo)
+        times.append(here["milliseconds"] / 1000)
+        memory.append(held())
+        faces.append(len(chain.faces) == len(here["faces"]))
+        for wanted, found in zip(chain.answers, here["answers"], strict=True):
+            if wanted.label is None or found["label"] is None:
+                only[wanted.task] += wanted.label != found["label"]
+                continue
+            far = max(abs(found["probabilities"][k] - v) for k, v in wanted.probabilities.items())
+            apart[wanted.task].append(far)
+            if not wanted.unsure:
+                sure[wanted.task].append(wanted.label == found["label"])
+    row("later answers, median", f"{statistics.median(times):.2f} s", "1.5 s")
+    row("... 95th percentile", f"{np.quantile(times, 0.95):.2f} s", "")
+    if len(memory) > MEMORY:
+        early, late = memory[WARM], max(memory[MEMORY:])
+        row(f"memory of the browser after {WARM} photos", f"{early:.0f} MB", "")
+        row(f"... more, at most, after {MEMORY}", f"{late - early:+.0f} MB", "flat")
+    row("same number of faces", f"{sum(faces)} of {len(faces)}", "")
+    for task in apart:
+        same, far = sure[task], apart[task]
+        share = f"{100 * sum(same) / max(len(same), 1):.1f} % of {len(same)}"
+        row(f"{task}: answered by one of both alone", f"{only[task]}", "0")
+        row(f"{task}: same label, of sure answers", share, "99 %")
+        row(f"{task}: probabilities apart, median", f"{np.median(far):.4f}", "0.03")
+        row(f"{task}: ... 99th percentile", f"{np.quantile(far, 0.99):.4f}", "0.10")
+
+
+def held() -> float:
+    """MB that all processes of the browser hold."""
+    found = 0
+    for process in psutil.Process().children(recursive=True):
+        if "chrom" in process.name():
+            found += process.memory_info().rss
+    return found / 1e6
+
+
+def row(what: str, measured: str, bar: str) -> None:
+    print(f"| {what} | {measured} | {bar} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
