@@ -1,9 +1,12 @@
 """Weights in 8 bits: a quarter of the size, the same computation.
 
-Each channel of a layer's output has a scale of its own, and zero stays zero. What runs a file turns
-the weights back into float32, and activations are never rounded. What LiteRT calls dynamic range
-rounds these too: the numbers by which the face network tells people apart are then off by 6 %
-instead of 2.5 %.
+What runs a file turns the weights back into float32, and activations are never rounded.
+
+- ONNX: each 64 numbers of a tensor have a scale and a zero of their own. The face network was
+  published in such blocks, so that its convolutions lose nothing.
+- LiteRT knows no blocks: each channel of a layer's output has a scale of its own. The numbers
+  by which the face network tells people apart are then off by 3 %. (What LiteRT calls dynamic
+  range rounds activations too: 6 %.)
 """
 
 from collections.abc import Iterator
@@ -19,7 +22,8 @@ SMALLEST = 1 << 15
 STEPS = 127  # from zero to the largest number of a channel
 # The face network's dense layer has 6 million numbers, of which none weighs much. With fewer steps
 # they compress to much less, and answers change by no more than before.
-HUGE, STEPS_OF_HUGE = 1 << 21, 24
+HUGE, STEPS_OF_HUGE = 1 << 21, 16
+BLOCK = 64
 ONNX_AXES = {"Conv": 0, "Gemm": 1, "MatMul": 1}  # operation -> the axis of its output's channels
 
 
@@ -30,6 +34,16 @@ def rounded(weights: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     scales = np.abs(weights).max(others, keepdims=True) / steps
     scales = np.where(scales > 0, scales, 1).astype(np.float32)
     return np.rint(weights / scales).astype(np.int8), scales.ravel()
+
+
+def in_blocks(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """int8 numbers (n, `BLOCK`), and for each row a float32 scale and an int8 zero."""
+    blocks = weights.reshape(-1, BLOCK)
+    low, high = np.minimum(blocks.min(1), 0), np.maximum(blocks.max(1), 0)
+    scales = np.where(high > low, (high - low) / 255, 1).astype(np.float32)
+    zeros = np.rint(-128 - low / scales)
+    numbers = np.rint(blocks / scales[:, None]) + zeros[:, None]
+    return np.clip(numbers, -128, 127).astype(np.int8), scales, zeros.astype(np.int8)
 
 
 def of_onnx(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -43,15 +57,22 @@ def of_onnx(model: onnx.ModelProto) -> onnx.ModelProto:
         axis = ONNX_AXES.get(node.op_type)
         tensor = tensors.get(node.input[1]) if axis is not None else None
         if axis is not None and tensor is not None and np.prod(tensor.dims) >= SMALLEST:
-            transposed = any(each.name == "transB" and each.i for each in node.attribute)
-            axis = 0 if transposed else axis
-            numbers, scales = rounded(numpy_helper.to_array(tensor), axis)
-            names = [f"{tensor.name}_int8", f"{tensor.name}_scale"]
             graph.initializer.remove(tensors.pop(tensor.name))
-            pair = zip((numbers, scales), names, strict=True)
-            graph.initializer.extend(numpy_helper.from_array(*each) for each in pair)
-            whole = helper.make_node("DequantizeLinear", names, [node.input[1]], axis=axis)
-            nodes.append(whole)
+            weights, whole = numpy_helper.to_array(tensor), node.input[1]
+            names = [f"{whole}_int8", f"{whole}_scale", f"{whole}_zero"]
+            if weights.size > HUGE or weights.size % BLOCK:
+                transposed = any(each.name == "transB" and each.i for each in node.attribute)
+                axis = 0 if transposed else axis
+                parts = rounded(weights, axis)
+                nodes.append(helper.make_node("DequantizeLinear", names[:2], [whole], axis=axis))
+            else:
+                shape = numpy_helper.from_array(np.array(weights.shape), f"{whole}_shape")
+                graph.initializer.append(shape)
+                parts = in_blocks(weights)
+                flat = f"{whole}_flat"
+                nodes.append(helper.make_node("DequantizeLinear", names, [flat], axis=0))
+                nodes.append(helper.make_node("Reshape", [flat, shape.name], [whole]))
+            graph.initializer.extend(map(numpy_helper.from_array, parts, names))
         nodes.append(node)
     kept = [*map(_copy, nodes)]
     del graph.node[:]

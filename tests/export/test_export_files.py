@@ -3,6 +3,8 @@
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.export import eight_bits
 from stages.export.export import write
@@ -94,6 +96,26 @@ def test_a_rounded_number_is_half_a_step_away_at_most(axis):
     off = np.abs(numbers * scales.reshape(shape) - weights)
     assert (off <= scales.reshape(shape) / 2 + 1e-7).all()
     assert (numbers[weights == 0] == 0).all() and np.abs(numbers).max() == eight_bits.STEPS
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_numbers_that_were_8_bits_in_blocks_before_come_back(seed):
+    rng = np.random.default_rng(seed)
+    before = rng.integers(-128, 128, (6, eight_bits.BLOCK))
+    before[:, :2] = -128, 127  # as who rounds a block takes its lowest and its highest for the ends
+    scales = rng.uniform(1e-4, 10, (6, 1)).astype(np.float32)
+    zeros = rng.integers(-127, 127, (6, 1))
+    weights = ((before - zeros) * scales).astype(np.float32).reshape(3, 2 * eight_bits.BLOCK, 1, 1)
+    numbers, found, zero = eight_bits.in_blocks(weights)
+    np.testing.assert_array_equal(numbers, before)
+    np.testing.assert_allclose(found, scales[:, 0], rtol=1e-5)
+    np.testing.assert_array_equal(zero, zeros[:, 0])
+
+
+@pytest.mark.parametrize("weights", [np.zeros((1, 64)), np.full((1, 64), 3), np.full((1, 64), -3)])
+def test_a_block_of_equal_numbers_comes_back(weights):
+    numbers, scales, zeros = eight_bits.in_blocks(weights.astype(np.float32))
+    np.testing.assert_allclose((numbers - zeros[:, None].astype(int)) * scales[:, None], weights)
 
 
 def test_a_huge_layer_has_fewer_steps():
