@@ -16,10 +16,8 @@ from stages.records.promotion import Gate
 from stages.records.trials import Kind, Outputs
 
 NEAR = 1e-4  # most that a float file's output may be away from Keras', or a ten-thousandth of it
-LOWER, SURELY = (
-    0.01,
-    0.03,
-)  # most that int8's balanced accuracy may lose, and its interval's low end
+LOWER = 0.01  # most that int8's balanced accuracy may lose
+SURELY = 0.03  # ... at the low end of its interval
 ROUNDS = 20
 
 
