@@ -21,7 +21,7 @@ from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.images import BadImage, decode
 from stages.params.merge import load
-from stages.records.folders import Folders, photos, pictures
+from stages.records.folders import INDEX, Folders, photos, pictures
 from stages.records.forgotten import FORGOTTEN, Tombstone
 from stages.records.manifest import MANIFEST, Photo
 from stages.records.params import Params
@@ -36,7 +36,8 @@ What older builds still hold, and how to purge it once 2. is done:
                                  scratch: downloads, faces, numbers that describe them, cut-outs,
                                  half-done and earlier searches
   4. rm -r {champions}; dvc repro
-                                 the champion was trained on them: have a new one chosen
+                                 the champion was trained on them: have a new one chosen; if it was
+                                 exported, `make export` or `make site` replaces it
   5. dvc gc --workspace          the cache: all that the present outputs do not need, older
                                  versions of everything included
      rm -rf {site_cache}
@@ -111,7 +112,7 @@ def next_steps(hit: list[Seen], task: str, params: Params) -> str:
         file=FORGOTTEN.name,
         sources="".join(sources) or "none is known yet",
         scratch=" ".join(map(str, [DOWNLOADS, *scratch])),
-        champions=" ".join(str(at.promote) for at in folders),
+        champions=" ".join(f"{at.promote}/*/" for at in folders),
         models=", ".join(f"face-{name}" for name in tasks),
         site_cache=_site_cache(),
     )
@@ -196,9 +197,8 @@ def _remove_later_stages(task: str) -> list[Path]:
     removed = [path for stage in stages if (path := Folders(task).data(stage)).is_dir()]
     for path in removed:
         shutil.rmtree(path)
-    page = Path("reports/index.html")
-    page.unlink(missing_ok=True)
-    return [*removed, page]
+    INDEX.unlink(missing_ok=True)
+    return [*removed, INDEX]
 
 
 def _nobody(person: str | None, seen: list[Seen]) -> str:

@@ -29,7 +29,7 @@ from stages.records import (
     trials,
     weights,
 )
-from stages.records.folders import CODE, Folders, pictures
+from stages.records.folders import CODE, EXPORTS, INDEX, Folders, pictures
 from stages.records.params import FOLDER
 
 PAGE = Path("docs/architecture.md")
@@ -116,8 +116,8 @@ CATALOGUE = (
     Entry(export.EXPORT.path(at.export), "what each of these files is, and what it is worth"),
     Entry(at.report, "the task's part of the report"),
     Entry(findings.findings_folder(), "results of experiments", f"`{findings.COMMAND}`"),
-    Entry(at.reports.parent / "index.html", "the report, one page"),
-    Entry(at.reports.parent / "export.html", "what exported networks are worth"),
+    Entry(INDEX, "the report, one page"),
+    Entry(EXPORTS, "what exported networks are worth"),
 )
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 CODE = Path("data/code")  # <stage>.txt: the code that decides its results
 LOGS = Path(".cache/repro")  # what each task's `dvc repro` said
+INDEX = Path("reports/index.html")  # the report, all tasks
+EXPORTS = Path("reports/export.html")  # what exported networks are worth
 
 
 @dataclass(frozen=True)

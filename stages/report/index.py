@@ -9,7 +9,7 @@ from stages.common.door import enter
 from stages.common.files import new_file
 from stages.params.merge import load
 from stages.records.findings import read_findings
-from stages.records.folders import Folders
+from stages.records.folders import INDEX, Folders
 from stages.report.findings import shown
 from stages.report.render import render
 
@@ -32,8 +32,7 @@ def index(titles: dict[str, str], root: Path = Path()) -> str:
         for task, title in titles.items()
     ]
     findings = [shown(finding) for finding in read_findings(root)]
-    style = Markup((Path(__file__).parent / "templates/style.css").read_text(encoding="utf-8"))
-    return render("index.html", {"tasks": tasks, "findings": findings, "style": style})
+    return render("index.html", {"tasks": tasks, "findings": findings})
 
 
 def _written(path: Path) -> Markup | None:
@@ -43,9 +42,9 @@ def _written(path: Path) -> Markup | None:
 
 def main() -> None:
     titles = {name: task.title for name, task in load().tasks.items()}
-    with new_file(Path("reports/index.html")) as part:
+    with new_file(INDEX) as part:
         part.write_text(index(titles), encoding="utf-8")
-    log.info("Open reports/index.html; `make ui` shows every trial in MLflow")
+    log.info("Open %s; `make ui` shows every trial in MLflow", INDEX)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from pathlib import Path
 from stages.records.calibration import Temperature
 from stages.records.export import EXPORT, Card, File, Variant
 from stages.records.faces import EyePlaces
+from stages.records.folders import EXPORTS
 from stages.records.look import Look
 from stages.records.promotion import Gate
-from stages.report.exports import PAGE, main
+from stages.report.exports import main
 
 
 def variant(runtime, weights, shipped, gate=None):
@@ -58,7 +59,7 @@ def test_each_task_has_its_table(tmp_path, monkeypatch):
     EXPORT.write(Path("data/export/age"), card("age"))
     EXPORT.write(Path("data/export/pets"), card("pets", role="challenger", drawn=True))
     main()
-    text = PAGE.read_text()
+    text = EXPORTS.read_text()
     age, pets = text.split('<section class="task"')[1:]
     for section in (age, pets):
         assert section.count("<tr") == 4 and section.count("the one to take") == 2
