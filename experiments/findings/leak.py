@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from experiments.findings.network import SEEDS, Answers, ask, join, learn
-from experiments.findings.outcome import Outcome, Score, apart, score
+from experiments.findings.outcome import Outcome, Score, apart_in_words, score
 from experiments.findings.photos import Copies, Photos, copies
 from stages.common.parallel import progress
 
@@ -76,13 +76,7 @@ def conclude(scores: list[Score]) -> Outcome:
     sentence = (
         f"Augmenting before the split makes validation say {leaky.range}; on photos and people "
         f"that are new to it, the same network reaches {honest.range}, where guessing gives "
-        f"{honest.chance:.2f}. "
-    )
-    known, low, high = apart(leaky, honest)
-    sentence += (
-        f"{known:.2f} ({low:.2f} to {high:.2f}) of it is recognition. "
-        if low > 0
-        else f"These photos do not show a difference for sure: {low:+.2f} to {high:+.2f}. "
+        f"{honest.chance:.2f}. {apart_in_words(leaky, honest, 'of it is recognition')} "
     )
     knows = leaky_random.low > leaky_random.chance
     fair = honest_random.low <= honest_random.chance <= honest_random.high

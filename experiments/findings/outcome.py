@@ -77,6 +77,14 @@ def apart(a: Score, b: Score) -> tuple[float, float, float]:
     return value, float(low), float(high)
 
 
+def apart_in_words(a: Score, b: Score, what: str) -> str:
+    """A sentence: how far `a` is above `b`, and `what` that is; or that photos do not show it."""
+    value, low, high = apart(a, b)
+    if low > 0:
+        return f"{value:.2f} ({low:.2f} to {high:.2f}) {what}."
+    return f"These photos do not show a difference for sure: {low:+.2f} to {high:+.2f}."
+
+
 def in_words(gain: Difference, where: str) -> str:
     """A difference in words that are no surer than its interval is."""
     kind = (

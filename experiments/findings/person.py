@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from sklearn.linear_model import LogisticRegression
 
 from experiments.findings.network import SEEDS, Answers, ask, join, learn
-from experiments.findings.outcome import Outcome, Score, against_guessing, apart, score
+from experiments.findings.outcome import Outcome, Score, against_guessing, apart_in_words, score
 from experiments.findings.photos import Photos, copies
 from stages.common.errors import UserError
 from stages.common.parallel import progress
@@ -109,12 +109,7 @@ def conclude(scores: list[Score]) -> Outcome:
         f"On other photos of people it has learnt from, the network is right {photo.range}; on "
         f"people it has never seen {person.range}, where guessing gives {person.chance:.2f}: "
         f"{against_guessing(person)}. "
-    )
-    known, low, high = apart(photo, person)
-    sentence += (
-        f"{known:.2f} ({low:.2f} to {high:.2f}) is knowing the people, not the class."
-        if low > 0
-        else f"These photos do not show a difference for sure: {low:+.2f} to {high:+.2f}."
+        f"{apart_in_words(photo, person, 'is knowing the people, not the class')}"
     )
     return Outcome(
         "New faces",

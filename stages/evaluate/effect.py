@@ -25,18 +25,11 @@ def report(
     calibration: Calibration, before: CalibrationEffect | None, after: CalibrationEffect
 ) -> CalibrationReport:
     """`before`, `after`: what `effect` found on val."""
-    if isinstance(calibration, Temperature):
-        return CalibrationReport(
-            kind="classification",
-            temperature=calibration.temperature,
-            within=calibration.within,
-            note=calibration.note,
-            before=before,
-            after=after,
-        )
+    of_classes = isinstance(calibration, Temperature)
     return CalibrationReport(
-        kind="regression",
-        sigma=calibration.sigma,
+        kind="classification" if of_classes else "regression",
+        temperature=calibration.temperature if of_classes else None,
+        sigma=None if of_classes else calibration.sigma,
         within=calibration.within,
         note=calibration.note,
         before=before,
