@@ -5,7 +5,6 @@ is read from its header, before it is decoded.
 """
 
 import asyncio
-import io
 import threading
 import time
 import warnings
@@ -19,10 +18,19 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from app.server.words import Refused
-from stages.common.images import MIN_SIDE, STRIP, BadImage, decode, extension
+from stages.common.images import (
+    MIN_SIDE,
+    STRIP,
+    BadImage,
+    OtherFormat,
+    TooManyPixels,
+    TooNarrow,
+    TooSmall,
+    decode,
+)
 from stages.records.params import App
 
-# Sizes are checked here; Pillow would write a line about each photo that is too large.
+# Sizes are checked by `decode`; Pillow would write a line about each photo that is too large.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 DECODING = threading.Lock()  # a photo of 40 megapixels takes half a GB while it is decoded
 MB = 2**20
@@ -101,28 +109,15 @@ async def _throw_away(body: AsyncGenerator[bytes, None], most: int) -> None:
 def decoded(photo: bytes, app: App) -> np.ndarray:
     """(H, W, 3) `uint8` sRGB, upright. Raises `Refused`."""
     try:
-        extension(photo)
-    except BadImage as error:
-        raise Refused(415, "error.not_a_picture") from error
-    _refuse_size(photo, app.max_megapixels)
-    try:
         with DECODING:
-            return decode(photo)
+            return decode(photo, app.max_megapixels * 1_000_000)
+    except OtherFormat as error:
+        raise Refused(415, "error.not_a_picture") from error
+    except TooManyPixels as error:
+        raise Refused(422, "error.too_many_pixels", megapixels=app.max_megapixels) from error
+    except TooSmall as error:
+        raise Refused(422, "error.too_small", pixels=MIN_SIDE) from error
+    except TooNarrow as error:
+        raise Refused(422, "error.too_narrow", times=STRIP) from error
     except BadImage as error:
         raise Refused(422, "error.damaged") from error
-
-
-def _refuse_size(photo: bytes, megapixels: int) -> None:
-    try:
-        with Image.open(io.BytesIO(photo), formats=("JPEG", "PNG", "WEBP")) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        raise Refused(422, "error.too_many_pixels", megapixels=megapixels) from None
-    except Exception as error:  # hostile bytes raise anything
-        raise Refused(422, "error.damaged") from error
-    if width * height > megapixels * 1_000_000:
-        raise Refused(422, "error.too_many_pixels", megapixels=megapixels)
-    if min(width, height) < MIN_SIDE:
-        raise Refused(422, "error.too_small", pixels=MIN_SIDE)
-    if max(width, height) > STRIP * min(width, height):
-        raise Refused(422, "error.too_narrow", times=STRIP)

@@ -27,6 +27,22 @@ class BadImage(ValueError):
     """Bytes that are not a usable photo; the message is the reason, fit for `rejected.csv`."""
 
 
+class OtherFormat(BadImage):
+    pass
+
+
+class TooManyPixels(BadImage):
+    pass
+
+
+class TooSmall(BadImage):
+    pass
+
+
+class TooNarrow(BadImage):
+    pass
+
+
 def why(error: Exception) -> str:
     """Why a photo is left out that a library failed on: its text is about this photo alone.
 
@@ -40,39 +56,40 @@ def why(error: Exception) -> str:
 
 
 def extension(data: bytes) -> str:
-    """The format by the first bytes: "jpg", "png" or "webp". Raises `BadImage` for any other."""
+    """The format by the first bytes: "jpg", "png" or "webp". Raises `OtherFormat`."""
     if not data:
-        raise BadImage("empty file")
+        raise OtherFormat("empty file")
     if data.startswith(b"\xff\xd8\xff"):
         return "jpg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
-    raise BadImage("not a jpg, png or webp picture")
+    raise OtherFormat("not a jpg, png or webp picture")
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """A jpg, png or webp file's bytes -> (H, W, 3) `uint8` sRGB, upright (EXIF orientation).
 
     CMYK, 16-bit, grey and palette pictures are converted. Transparent pictures are laid on white.
     An embedded colour profile is converted to sRGB. Like browsers, this ignores a profile that is
     broken or of another colour model than the picture. Of an animation, the first frame is taken.
-    Raises `BadImage` for anything else, and for a picture that is cut short, has more than
-    `MAX_PIXELS` pixels, a side below `MIN_SIDE`, sides of which one is more than `STRIP` times the
-    other, or more than `MAX_SCANS` scans.
+    Raises `OtherFormat` for anything else, `TooManyPixels` for more than `max_pixels`, `TooSmall`
+    for a side below `MIN_SIDE`, `TooNarrow` where one side is more than `STRIP` times the other,
+    and `BadImage` for a picture that is cut short or has more than `MAX_SCANS` scans.
     """
     if extension(data) == "jpg" and (scans := _scans(data)) > MAX_SCANS:
         raise BadImage(f"a JPEG in {scans} scans; at most {MAX_SCANS} are decoded")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise BadImage(_too_large(f"{width} x {height}"))
+            size = f"{width} x {height}"
+            if width * height > max_pixels:
+                raise _too_large(size, max_pixels)
             if min(width, height) < MIN_SIDE:
-                raise BadImage(f"{width} x {height} pixels; a side must have at least {MIN_SIDE}")
+                raise TooSmall(f"{size} pixels; a side must have at least {MIN_SIDE}")
             if max(width, height) > STRIP * min(width, height):
-                raise BadImage(f"{width} x {height} pixels; too narrow a strip to show a face")
+                raise TooNarrow(f"{size} pixels; too narrow a strip to show a face")
             image.load()
             upright = _upright(image)
         del image  # 160 MB of a large photo that was turned
@@ -80,15 +97,15 @@ def decode(data: bytes) -> np.ndarray:
     except BadImage:
         raise
     except Image.DecompressionBombError:
-        raise BadImage(_too_large("this picture")) from None
+        raise _too_large("this picture", max_pixels) from None
     except UnidentifiedImageError:
         raise BadImage("damaged or cut short (no pixels follow its header)") from None
     except Exception as error:  # hostile bytes raise anything: struct.error, SyntaxError, ...
         raise BadImage(f"damaged or cut short ({error or type(error).__name__})") from error
 
 
-def _too_large(what: str) -> str:
-    return f"{what} has more than the {MAX_PIXELS // 1_000_000} megapixels allowed"
+def _too_large(what: str, max_pixels: int) -> TooManyPixels:
+    return TooManyPixels(f"{what} has more than the {max_pixels // 1_000_000} megapixels allowed")
 
 
 def _scans(data: bytes) -> int:

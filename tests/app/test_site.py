@@ -316,8 +316,10 @@ def test_a_photo_that_a_library_fails_on_gets_a_reason(page, photo, monkeypatch)
 
 
 def test_a_large_photo_is_not_decoded(page, monkeypatch):
-    monkeypatch.setattr(upload, "decode", lambda data: pytest.fail("decoded"))
-    assert page.ask(header(6_400, 6_400)).status == 422
+    decoded = []
+    monkeypatch.setattr(Image.Image, "load", lambda image: decoded.append(image))
+    assert page.ask(header(6_400, 6_400)).json["code"] == "error.too_many_pixels"
+    assert not decoded
 
 
 def endless(
