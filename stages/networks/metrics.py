@@ -5,14 +5,16 @@ person get similar answers, so intervals from resampled photos would be too narr
 2007, https://doi.org/10.1111/j.1467-9868.2007.00593.x).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 BINS = 15  # of equal width, for the expected calibration error
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1")
+LEVEL = 0.95  # of all intervals
+RESAMPLES = 2000
+SEED = 0
 CHUNK_BYTES = 64 << 20  # weights of resampled photos in memory at a time
 
 
@@ -54,36 +56,24 @@ def intervals(
     ordered: bool = False,
     values: np.ndarray | None = None,
     predicted_values: np.ndarray | None = None,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """The percentile interval of each of `scores`, over resampled `groups`, (N,) of anything that
     sorts. Empty if there is no photo. Shares of 0 or 1 are treated as in `share_interval`."""
     if not len(labels):
         return {}
     facts = _facts(labels, probabilities, ordered, values, predicted_values)
-    chunks = [_metrics(weights, facts) for weights in resampled(groups, resamples, seed)]
+    chunks = [_metrics(weights, facts) for weights in resampled(groups, RESAMPLES, SEED)]
     found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     # The fewer different photos a bin has, the larger its error. A resample has fewer than the
     # part, so its error is too large by about `excess`; without the correction, the percentiles
     # often miss the part's own error.
     excess = found["ece"].mean() - _metrics(np.ones((1, len(labels))), facts)["ece"]
     found["ece"] = np.maximum(found["ece"] - excess, 0)
-    spread = {
-        name: _percentiles(each, level) for name, each in found.items() if not np.isnan(each).all()
-    }
-    return spread | {name: _never_certain(*spread[name], groups, level) for name in SHARES}
+    spread = {name: _percentiles(each) for name, each in found.items() if not np.isnan(each).all()}
+    return spread | {name: _never_certain(*spread[name], groups) for name in SHARES}
 
 
-def share_interval(
-    shares: np.ndarray,
-    groups: np.ndarray,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float]:
+def share_interval(shares: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """The percentile interval, over resampled `groups` (N,), of the mean of `shares`, (N,) in 0..1.
 
     Where all are 0, or all 1, every resample has the same mean, but eight right answers of eight do
@@ -93,39 +83,30 @@ def share_interval(
     if not len(shares):
         raise ValueError("there is no photo to take a mean of")
     shares = np.asarray(shares, np.float64)
-    chunks = resampled(groups, resamples, seed)
+    chunks = resampled(groups, RESAMPLES, SEED)
     found = np.concatenate([weights @ shares / weights.sum(1) for weights in chunks])
-    return _never_certain(*_percentiles(found, level), groups, level)
+    return _never_certain(*_percentiles(found), groups)
 
 
 def paired_difference(
-    labels: np.ndarray,
-    a: np.ndarray,
-    b: np.ndarray,
-    groups: np.ndarray,
-    *,
-    metric: Literal["accuracy", "balanced_accuracy"] = "balanced_accuracy",
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    labels: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray
 ) -> Difference:
-    """The accuracy or balanced accuracy of `a` minus that of `b`.
+    """The balanced accuracy of `a` minus that of `b`.
 
     `a`, `b`: labels that two systems predict for the same photos, int (N,); -1 is no answer, which
     is wrong. Raises ValueError if there is no photo.
     """
     if not len(labels):
         raise ValueError("there is no photo to compare two systems on")
-    measure: Callable = {"accuracy": _accuracy, "balanced_accuracy": _balanced}[metric]
     labels = np.asarray(labels)
 
     def gain(weights: np.ndarray) -> np.ndarray:
-        return measure(weights, labels, a == labels) - measure(weights, labels, b == labels)
+        return _balanced(weights, labels, a == labels) - _balanced(weights, labels, b == labels)
 
     value = float(gain(np.ones((1, len(labels))))[0])
-    found = np.concatenate([gain(weights) for weights in resampled(groups, resamples, seed)])
+    found = np.concatenate([gain(weights) for weights in resampled(groups, RESAMPLES, SEED)])
     found = np.where(np.abs(found) < 1e-12, 0, found)  # sums in another order are no gain
-    return Difference(value, *_percentiles(found, level))
+    return Difference(value, *_percentiles(found))
 
 
 def resampled(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -206,10 +187,6 @@ def _metrics(weights: np.ndarray, facts: _Facts) -> dict[str, np.ndarray]:
     return found
 
 
-def _accuracy(weights: np.ndarray, labels: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return weights @ right / weights.sum(1)
-
-
 def _balanced(weights: np.ndarray, labels: np.ndarray, right: np.ndarray) -> np.ndarray:
     of_class = labels[:, None] == np.unique(labels)
     with np.errstate(invalid="ignore"):
@@ -222,10 +199,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.where(known, values, 0).sum(1) / known.sum(1)
 
 
-def _never_certain(
-    low: float, high: float, groups: np.ndarray, level: float
-) -> tuple[float, float]:
-    exact = ((1 - level) / 2) ** (1 / len(np.unique(groups)))
+def _never_certain(low: float, high: float, groups: np.ndarray) -> tuple[float, float]:
+    exact = ((1 - LEVEL) / 2) ** (1 / len(np.unique(groups)))
     if low > 1 - 1e-9:
         return float(exact), 1.0
     if high < 1e-9:
@@ -233,6 +208,6 @@ def _never_certain(
     return low, high
 
 
-def _percentiles(values: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
