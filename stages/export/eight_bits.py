@@ -37,7 +37,10 @@ def rounded(weights: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def in_blocks(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """int8 numbers (n, `BLOCK`), and for each row a float32 scale and an int8 zero."""
+    """int8 numbers (n, `BLOCK`), and for each row a float32 scale and an int8 zero.
+
+    `weights`: float32, n times `BLOCK` numbers in any shape.
+    """
     blocks = weights.reshape(-1, BLOCK)
     low, high = np.minimum(blocks.min(1), 0), np.maximum(blocks.max(1), 0)
     scales = np.where(high > low, (high - low) / 255, 1).astype(np.float32)

@@ -41,9 +41,7 @@ def export(champion: Path, test: Part, val: Part, out: Path) -> tuple[Parts, lis
     exam = _exam(network, champion, test, val)
     found = parts(network, GEOMETRY.read(champion))
     return found, [
-        variant
-        for runtime in SUFFIX
-        for variant in _of_runtime(runtime, found, exam, out, len(network.outputs))
+        variant for runtime in SUFFIX for variant in _of_runtime(runtime, found, exam, out)
     ]
 
 
@@ -86,11 +84,10 @@ def write(
     return whole, small
 
 
-def _of_runtime(
-    runtime: Runtime, network: Parts, exam: judge.Exam, out: Path, count: int
-) -> list[Variant]:
+def _of_runtime(runtime: Runtime, network: Parts, exam: judge.Exam, out: Path) -> list[Variant]:
     """The float files, and the int8 ones if they pass."""
-    whole, small = write(runtime, network, output_names(exam.kind, count), out)
+    names = output_names(exam.kind, len(network.rest.outputs))
+    whole, small = write(runtime, network, names, out)
 
     def measured(weights: Literal["float32", "int8"], files: list[File]) -> Variant:
         ready = Exported(runtime, [out / each.file for each in files], network.views)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from stages.common.errors import UserError
 from stages.networks.calibrate import fit
+from stages.networks.export import NEAR
 from stages.networks.metrics import paired_difference
 from stages.networks.part import Part
 from stages.networks.predict import Network, class_probabilities, outputs
@@ -15,10 +16,9 @@ from stages.records.calibration import Calibration, Sigma, Temperature
 from stages.records.promotion import Gate
 from stages.records.trials import Kind, Outputs
 
-NEAR = 1e-4  # most that a float file's output may be away from Keras', or a ten-thousandth of it
 LOWER = 0.01  # most that int8's balanced accuracy may lose
 SURELY = 0.03  # ... at the low end of its interval
-ROUNDS = 20
+ROUNDS = 20  # pictures that are timed
 
 
 @dataclass(frozen=True)

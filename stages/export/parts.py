@@ -13,9 +13,7 @@ import keras
 from stages.networks import sface
 from stages.records.export import View
 from stages.records.faces import EyePlaces
-
-FEATURES = "features"  # a search gives the last layer of what does not train this name
-EMBEDDING = "pre_fc1"  # a layer that the face network alone has
+from stages.records.trials import FEATURES
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def _face(network: keras.Model) -> keras.Model | None:
     """The face network, which is a layer of `network` or of one of its layers."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
-            found = layer if EMBEDDING in _names(layer) else _face(layer)
+            found = layer if sface.EMBEDDING in _names(layer) else _face(layer)
             if found:
                 return found
     return None

@@ -17,7 +17,8 @@ def photos_as_seen(at: Folders, name: Literal["test", "val"], champion: Path) ->
     """The photos of a part: its shards, or what the chain makes of the originals where the present
     parameters ask for pictures of another size. Then photos without a face are left out."""
     part = load_part(at, name, SPLITS.frame(at.splits))
-    if part.pictures.shape[1:] == CHAIN.read(champion).augment.shape:
+    shape = CHAIN.read(champion).augment.shape
+    if part.pictures.shape[1:] == shape:
         return part
     from app.chain import Chain, Seen
     from stages.common.images import decode
@@ -29,7 +30,6 @@ def photos_as_seen(at: Folders, name: Literal["test", "val"], champion: Path) ->
         if chain.faces(seen):
             rows.append(row)
             pictures.append(chain.view(seen, chain.choose(seen)).picture)
-    shape = CHAIN.read(champion).augment.shape
     return replace(
         part,
         pictures=InMemory(np.stack(pictures) if rows else np.empty((0, *shape), np.uint8)),

@@ -18,7 +18,7 @@ from stages.networks.predict import BATCH, outputs
 from stages.records.shards import InMemory, Pictures
 from stages.records.trials import LITE, MODEL
 
-NEAR = 1e-4  # most that a probability may differ, or a number beside its own ten-thousandth
+NEAR = 1e-4  # most that a file's output may be away from Keras', or a ten-thousandth of it
 
 
 def save(model: keras.Model, folder: Path, pictures: Pictures) -> None:

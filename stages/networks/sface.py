@@ -20,6 +20,7 @@ from stages.records.faces import EyePlaces
 WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 HALVING = (3, 5, 7, 13)
 NUMBERS = 128
+EMBEDDING = "pre_fc1"  # the layer that makes them; no other network has one of this name
 
 
 def load(path: Path) -> keras.Model:
@@ -35,7 +36,7 @@ def load(path: Path) -> keras.Model:
     for number, width in enumerate(WIDTHS[1:], start=2):
         node = _separable(node, number, width)
     features = layers.BatchNormalization(epsilon=2e-5, name="bn1")(node)
-    numbers = layers.Dense(NUMBERS, name="pre_fc1")(layers.Flatten()(features))
+    numbers = layers.Dense(NUMBERS, name=EMBEDDING)(layers.Flatten()(features))
     numbers = layers.BatchNormalization(epsilon=2e-5, name="fc1")(numbers)
     network = keras.Model(pixels, [layers.GlobalAveragePooling2D()(features), numbers])
     weights = _read(path)

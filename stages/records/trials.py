@@ -1,15 +1,13 @@
 """data/search/<task>: the winning network and how it was found (trials.json)."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal, NamedTuple
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 
-from stages.common.files import new_file
-from stages.records.json_file import JsonFile, unreadable
+from stages.records.json_file import JsonFile
+from stages.records.npz_file import NpzFile
 from stages.records.objective import Objective
 from stages.records.record import Record
 
@@ -20,13 +18,14 @@ Kind = Literal["classification", "regression"]
 # and a number (N, 1).
 MODEL = "model.keras"
 LITE = "model.tflite"  # the same for LiteRT
+FEATURES = "features"  # in MODEL, the name of the last layer of what has not trained
 
 
 class Outputs(NamedTuple):
     """What a network answers to N pictures."""
 
     raw: np.ndarray  # float32 (N, K) or (N, 1): the first output
-    values: np.ndarray | None  # float32 (N,): the numbers; None where it tells none
+    values: np.ndarray | None = None  # float32 (N,): the numbers; None where it tells none
 
 
 class Epoch(Record, omit_defaults=True):
@@ -144,36 +143,13 @@ def ranked(attempts: Iterable[Attempt], objective: Objective) -> list[Attempt]:
     return sorted(attempts, key=lambda each: objective.key(each.score))
 
 
-class OutputsFile:
-    """val_outputs.npz: what the same system answered to val before it was trained on val too.
-
-    Rows are those of val's shards. Only a search with a final fit writes it.
-    """
-
-    def path(self, folder: Path) -> Path:
-        return folder / "val_outputs.npz"
-
-    def read(self, folder: Path) -> Outputs:
-        """Raises `UserError` if the file is missing or its content is not of the type."""
-        path = self.path(folder)
-        try:
-            with np.load(path) as found:
-                return Outputs(found["raw"], found.get("values"))
-        except (OSError, KeyError, ValueError, BadZipFile) as error:
-            raise unreadable(path, error) from error
-
-    def write(self, folder: Path, outputs: Outputs) -> None:
-        """The file appears whole or not at all."""
-        there = {name: each for name, each in outputs._asdict().items() if each is not None}
-        with new_file(self.path(folder)) as part, part.open("wb") as file:
-            np.savez(file, **there)
-
-
 # Parameters that decide no trial: how much is searched, where, and what is done with the winner.
 # They may differ between two runs of one search.
 OUTSIDE_TRIALS = frozenset(
     {"max_trials", "max_minutes", "workers", "cpus", "gpus", "final_fit", "ensemble"}
 )
 TRIALS = JsonFile("trials.json", Trials)
-VAL_OUTPUTS = OutputsFile()
+# What the same system answered to val, in the order of its shards, before it was trained on val
+# too. Only a search with a final fit writes it.
+VAL_OUTPUTS = NpzFile("val_outputs.npz", Outputs)
 CLASSES = JsonFile("classes.json", dict[str, str])  # class -> its name for people, in order

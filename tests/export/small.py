@@ -4,7 +4,7 @@ import keras
 
 from stages.networks import sface
 from stages.records.faces import EyePlaces
-from stages.search.trial.features import FEATURES
+from stages.records.trials import FEATURES
 
 SIDE = 64
 EYES = EyePlaces(256, ((98.276, 117.76), (156.724, 117.76)))

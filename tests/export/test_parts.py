@@ -4,11 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from stages.export import parts as parts_module
 from stages.export.parts import parts
 from stages.records.trials import Member
 from stages.search.ensemble import combined
-from stages.search.trial import features
 from tests.export import small
 from tests.networks.saved import faces
 
@@ -82,7 +80,3 @@ def test_the_trunk_is_the_same_whatever_was_built_before():
     assert [each.name for each in first.layers] == [each.name for each in second.layers]
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def test_the_name_of_what_does_not_train_is_the_one_that_a_search_gives():
-    assert parts_module.FEATURES == features.FEATURES

@@ -14,9 +14,10 @@ from stages.networks.cost import cost
 from stages.networks.predict import outputs
 from stages.records.faces import EyePlaces
 from stages.records.shards import InMemory
+from stages.records.trials import FEATURES
 from stages.search.search import search
 from stages.search.trial import features as room
-from stages.search.trial.features import BATCH, FEATURES, Features, halves
+from stages.search.trial.features import BATCH, Features, halves
 from tests.networks.test_sface import write
 from tests.search.conftest import plan, without_times
 

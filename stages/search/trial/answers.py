@@ -1,13 +1,12 @@
 """What a trial's network says of val: written down when it ends, for the ensemble."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from stages.common.files import new_file
 from stages.networks.cost import cost
+from stages.records.npz_file import NpzFile
 from stages.search.trial.features import Halves
 
 
@@ -29,19 +28,4 @@ class Answers(NamedTuple):
         return cls(plain, mirrored, parts.key, cost(parts.trunk), cost(parts.head))
 
 
-class AnswersFile:
-    """val.npz in a trial's folder."""
-
-    def path(self, folder: Path) -> Path:
-        return folder / "val.npz"
-
-    def read(self, folder: Path) -> Answers:
-        with np.load(self.path(folder)) as found:
-            return Answers(*(found[name][()] for name in Answers._fields))
-
-    def write(self, folder: Path, answers: Answers) -> None:
-        with new_file(self.path(folder)) as part, part.open("wb") as file:
-            np.savez(file, **answers._asdict())
-
-
-ANSWERS = AnswersFile()
+ANSWERS = NpzFile("val.npz", Answers)  # in a trial's folder

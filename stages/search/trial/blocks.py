@@ -17,7 +17,7 @@ from autokeras.graph import Graph
 
 from stages.networks import colour, edges, sface
 from stages.records.faces import EyePlaces
-from stages.search.trial.features import FEATURES
+from stages.records.trials import FEATURES
 from stages.search.trial.pretrained import from_file, load_squeezenet
 
 LAST_UNITS = ("conv_13_", "conv_14_")  # of SFace's 14

@@ -23,10 +23,9 @@ from stages.networks.cost import cost
 from stages.networks.export import convert
 from stages.networks.lite import Lite
 from stages.records.shards import Pictures
-from stages.records.trials import LITE
+from stages.records.trials import FEATURES, LITE
 from stages.search.trial import hardware
 
-FEATURES = "features"  # the name of the trunk's last layer
 BATCH = 16  # pictures that a trunk answers at a time
 HASH_BATCH = 256  # pictures that are read and hashed at a time
 CONVERTING = 1e12  # multiplications: with fewer, it takes longer to write the file than it saves
@@ -95,8 +94,8 @@ class Features:
     """A trunk's features of N pictures, on disk; read like `Pictures`.
 
     `shape`: (N, d). Beside the features lie the hashes of their pictures, so that a picture's
-    features are computed once, in whichever part, row or search it occurs. Computing goes on after
-    a kill; of two processes, the second waits for the first. Memory holds 24 bytes a picture.
+    features are computed once, in any part, row or search that it occurs in. Computing goes on
+    after a kill; of two processes, the second waits for the first. Memory holds 24 bytes a picture.
     """
 
     def __init__(
