@@ -63,19 +63,22 @@ def settings(task: str, params: Task) -> ChainSettings:
 def present_champion(folder: Path) -> Path | None:
     """The champion's folder in `folder` (data/promote/<task>), None if there is none.
 
-    One of an earlier version gets the file that LiteRT reads.
+    One of an earlier version gets the file that LiteRT reads. One that cannot answer photos any
+    more counts as none, with a warning.
     """
     champion = folder / "champion"
     if not champion.is_dir():
         return None
-    whole = CHAIN.path(champion).is_file() and WEIGHTS.read(weights(champion)).detector.file
-    if whole and ((champion / LITE).exists() or _converted(champion)):
-        return champion
-    log.warning("%s is of an older version, not a whole chain: it is dropped", champion)
-    return None
+    if not CHAIN.path(champion).is_file() or not WEIGHTS.read(weights(champion)).detector.file:
+        log.warning(
+            "%s is of an older version and lacks a part of its chain; it is dropped", champion
+        )
+        return None
+    return champion if (champion / LITE).exists() or _converted(champion) else None
 
 
 def _converted(champion: Path) -> bool:
+    """Write the file that LiteRT reads; whether LiteRT can run it."""
     keras = import_keras()
     from stages.networks.export import convert
     from stages.networks.lite import Lite
@@ -84,7 +87,7 @@ def _converted(champion: Path) -> bool:
     try:
         Lite(champion)
     except ValueError as error:
-        log.warning("%s", error)
+        log.warning("LiteRT cannot run the champion's network; it is dropped (%s)", error)
         (champion / LITE).unlink()
         return False
     return True
