@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.records import shards
+from stages.records.folders import Folders
 from tests.params_yaml import complete, write_params
 
 COUNTS = (1_000, 10_000, 90_100)
@@ -112,9 +113,10 @@ def many_trials(root: Path) -> list[tuple[int, float]]:
     """(number, MB) of some of the trials of a search as `dvc repro` runs it."""
     from stages.records import attempts
 
+    at = Folders("age", root)
     for part, count in (("train", 600), ("val", 100)):
-        (root / "data/shards/age").mkdir(parents=True, exist_ok=True)
-        write(root / "data/shards/age" / part, count, 64, 3)
+        at.shards.mkdir(parents=True, exist_ok=True)
+        write(at.shards / part, count, 64, 3)
     params = complete()
     brief = {"max_trials": TRIALS, "max_epochs": 2, "samples_per_epoch": 600, "pretrained": False}
     params["tasks"]["age"]["search"] |= brief
@@ -122,7 +124,7 @@ def many_trials(root: Path) -> list[tuple[int, float]]:
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-m", "stages.search", "age"]
     subprocess.run(command, cwd=root, env=environment, check=True, stderr=subprocess.DEVNULL)
-    [scratch] = (root / ".search/age").iterdir()
+    [scratch] = at.searches.iterdir()
     found = [(each.trial + 1, each.memory_mb or 0.0) for each in attempts.read(scratch)]
     most = max(found[3:], key=lambda pair: pair[1])
     return [found[0], found[2], found[9], found[19], found[29], most]

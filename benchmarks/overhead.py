@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.memory import write
 from stages.params.merge import load
 from stages.records import attempts
+from stages.records.folders import Folders
 from stages.records.params import Search
 from stages.records.shards import Pictures, Shards
 from tests.params_yaml import complete, write_params
@@ -34,7 +35,7 @@ def main() -> None:
     params = load().tasks["age"].search
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        folder = root / "data/shards/age"
+        folder = Folders("age", root).shards
         folder.mkdir(parents=True)
         write(folder / "train", 6000, 64, 3)
         write(folder / "val", 200, 64, 3)
@@ -123,7 +124,7 @@ def mlflow(root: Path) -> None:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )
-                [scratch] = (root / ".search/age").iterdir()
+                [scratch] = Folders("age", root).searches.iterdir()
                 epochs = attempts.read(scratch)[0].epochs[1:]  # the first one traces
                 seconds[place] += [epoch.seconds for epoch in epochs]
                 subprocess.run(["rm", "-r", root / ".search"], check=True)

@@ -31,10 +31,10 @@ import psutil
 import yaml
 from PIL import Image
 
+from benchmarks.checkout import ROOT
 from benchmarks.fuzz_collect import bases, broken, encoded, odd, png
 from stages.collect.synthetic import draw, plan
 
-ROOT = Path(__file__).parents[1]
 SIZES = {1: (870, 1160), 12: (3000, 4000)}  # megapixels: width, height
 AT_A_TIME = 8
 LATER = 20  # photos that a median is of

@@ -43,12 +43,12 @@ from stages.records.folders import Folders
 from stages.records.params import PARTS
 from stages.records.predictions import PREDICTIONS
 from stages.records.shards import Shards
+from stages.records.splits import EXAMS
 from stages.records.weights import WEIGHTS
 
 if TYPE_CHECKING:
     import keras
 
-EXAMS = ("test", "wild")
 SIDE = 224  # pixels a side that networks for ImageNet were trained with
 SQUEEZENET = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"

@@ -18,6 +18,7 @@ import pandas as pd
 
 from benchmarks.memory import write
 from stages.records.faces import GEOMETRY, EyePlaces
+from stages.records.folders import Folders
 from stages.records.trials import TRIALS, Attempt
 from stages.records.weights import WEIGHTS, Weight, Weights
 from tests.params_yaml import complete, write_params
@@ -39,16 +40,16 @@ def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        data = root / "data/shards/age"
-        data.mkdir(parents=True)
-        write(data / "train", 3000, 64, 3)
+        at = Folders("age", root)
+        at.shards.mkdir(parents=True)
+        write(at.shards / "train", 3000, 64, 3)
         rows = np.arange(3000)
         index = pd.DataFrame({"id": rows % PHOTOS, "copy": rows // PHOTOS})
-        index.to_csv(data / "train/index.csv", index=False)
-        write(data / "val", 200, 64, 3)
-        GEOMETRY.write(root / "data/faces/age", EyePlaces(64, ((21.0, 29.0), (43.0, 29.0))))
+        index.to_csv(at.shards / "train/index.csv", index=False)
+        write(at.shards / "val", 200, 64, 3)
+        GEOMETRY.write(at.faces, EyePlaces(64, ((21.0, 29.0), (43.0, 29.0))))
         missing = Weight("none", None, None, "")
-        WEIGHTS.write(root / "data/weights/age", Weights(missing, missing))
+        WEIGHTS.write(at.weights, Weights(missing, missing))
         one, alone = search(root, trials, workers=1)
         two, shared = search(root, trials, workers=2)
     print(f"{'trial':8}{'alone, s':>10}{'of two, s':>10}{'score alone':>13}{'of two':>10}")
@@ -75,7 +76,7 @@ def search(root: Path, trials: int, workers: int) -> tuple[float, list[Attempt]]
         check=True,
         stderr=subprocess.DEVNULL,
     )
-    return time.perf_counter() - start, list(TRIALS.read(root / "data/search/age").trials)
+    return time.perf_counter() - start, list(TRIALS.read(Folders("age", root).search).trials)
 
 
 if __name__ == "__main__":

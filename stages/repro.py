@@ -9,7 +9,6 @@ end. A second one ends everything.
 """
 
 import argparse
-import json
 import logging
 import os
 import re
@@ -26,15 +25,16 @@ from typing import IO, TYPE_CHECKING
 
 from stages.common.door import enter
 from stages.common.errors import UserError
-from stages.common.files import new_file
 from stages.common.parallel import cores
 from stages.records.folders import LOGS
+from stages.records.json_file import JsonFile
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
-SECONDS = LOGS / "seconds.json"  # stage -> seconds of its last run
+# In LOGS: stage -> seconds of its last run
+SECONDS = JsonFile("seconds.json", dict[str, float], remedy="remove it")
 MEMORY = 3e9  # bytes that a task takes at most, in `search`
 PAUSE = 30  # seconds between two looks at what runs
 TAIL = 15  # lines shown of a task that failed
@@ -119,7 +119,7 @@ class Build:
     """Builds branches, some at a time, those that took longest first."""
 
     def __init__(self, found: Iterable[Branch], jobs: int) -> None:
-        self._known: dict[str, float] = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
+        self._known = SECONDS.read(LOGS) if SECONDS.path(LOGS).exists() else {}
         self._waiting = deque(sorted(found, key=self._left, reverse=True))
         self._all = tuple(self._waiting)
         self._cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -145,8 +145,7 @@ class Build:
             if time.monotonic() - shown > PAUSE:
                 self._show_running()
                 shown = time.monotonic()
-        with new_file(SECONDS) as part:
-            part.write_text(json.dumps(self._known, indent=1))
+        SECONDS.write(LOGS, self._known)
         if self._stops:
             raise KeyboardInterrupt
         return not self._failed

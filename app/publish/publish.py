@@ -13,6 +13,7 @@ from app.publish.runtime import Runtime
 from app.server import pages, wire, words, worth
 from app.server.promoted import Network
 from app.server.upload import MB
+from stages.common.closure import ROOT
 from stages.common.files import new_folder
 from stages.params.merge import Titles
 from stages.records.export import EXPORT, Card
@@ -24,7 +25,6 @@ from stages.records.promotion import answering
 LANGUAGE = "en"  # of the files' own text; the page takes the visitor's
 CHAINS = JsonFile("chains.json", chains.Chains)
 WORKER = Path(__file__).parent / "templates/sw.js"
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Source(NamedTuple):
@@ -43,7 +43,7 @@ class Size(NamedTuple):
 
 
 def find(networks: Iterable[Network], root: Path = Path()) -> list[Source]:
-    """Raises `UserError` where a network has not been exported."""
+    """Each network with its exported files. Raises `UserError` where it has not been exported."""
     found = []
     for network in networks:
         at = Folders(network.task, root)
@@ -65,7 +65,7 @@ def notice(sources: Sequence[Source]) -> list[str]:
     weights = {name: licence for each in sources for name, licence in each.card.weights.items()}
     lines += [f"weights of {name}: {licence}" for name, licence in weights.items()]
     lines.append(
-        "Who publishes the folder passes these networks on, and answers for it: a licence that "
+        "Whoever publishes the folder passes these networks on and answers for it: a licence that "
         "forbids commercial use or changes binds here too, and the people on the photos have "
         "rights of their own."
     )
@@ -88,7 +88,7 @@ def publish(
         CHAINS.write(part, chains.Chains(app.max_megapixels, models.hashes, tasks))
         _write(part / "index.html", pages.index(LANGUAGE, here=True).encode())
         _write_tasks(part, [each.network for each in sources], app, titles)
-        notices = [(REPOSITORY / name).read_text("utf-8") for name in ("NOTICE", "LICENSE")]
+        notices = [(ROOT / name).read_text("utf-8") for name in ("NOTICE", "LICENSE")]
         text = "\n\n".join([*notice(sources), *notices, "OpenCV.js\n", runtime.licence])
         _write(part / "licences.txt", text.encode())
         _write_worker(part)

@@ -41,10 +41,10 @@ def ensure_registered(client: "MlflowClient", task: str, role: Role, folder: Pat
             client.delete_registered_model_alias(name, role)
         return
     run_id = ensure_search(client, task, folder)
-    digest = chain_digest(folder)
-    if current and current.tags.get("chain") == digest and _run_exists(client, current.run_id):
+    chain = chain_digest(folder)
+    if current and current.tags.get("chain") == chain and _run_exists(client, current.run_id):
         return
-    found = _version(client, name, digest) or log_model(client, task, folder, digest, run_id)
+    found = _version(client, name, chain) or log_model(client, task, folder, chain, run_id)
     client.set_registered_model_alias(name, role, found)
     log.info("%s version %s is the %s", name, found, role)
 
@@ -84,10 +84,10 @@ def ensure_search(client: "MlflowClient", task: str, folder: Path) -> str:
     return mirrored.parent
 
 
-def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_id: str) -> str:
+def log_model(client: "MlflowClient", task: str, folder: Path, chain: str, run_id: str) -> str:
     """Log the chain in `folder` with the run of its search, register it, and return the version.
 
-    `digest`: its `chain_digest`.
+    `chain`: its `chain_digest`.
     """
     name, classes = f"face-{task}", CLASSES.read(folder)
     ended = client.get_run(run_id).info.end_time
@@ -105,7 +105,7 @@ def log_model(client: "MlflowClient", task: str, folder: Path, digest: str, run_
     decision = folder.name
     tags = {
         "sha256": sha256(folder / MODEL),
-        "chain": digest,
+        "chain": chain,
         "classes": ",".join(classes),
         "decision": decision,
         "test_balanced_accuracy": figure,
@@ -176,12 +176,12 @@ def by_alias(client: "MlflowClient", name: str, role: Role) -> "ModelVersion | N
         return None
 
 
-def _version(client: "MlflowClient", name: str, digest: str) -> str | None:
+def _version(client: "MlflowClient", name: str, chain: str) -> str | None:
     """A version with this chain whose run is still there."""
     from mlflow.exceptions import MlflowException
 
     try:
-        versions = client.search_model_versions(f"name = '{name}' and tags.chain = '{digest}'")
+        versions = client.search_model_versions(f"name = '{name}' and tags.chain = '{chain}'")
     except MlflowException:
         return None
     alive = [each for each in versions if _run_exists(client, each.run_id)]

@@ -15,7 +15,7 @@ from stages.common.closure import ROOT
 from stages.common.door import enter
 from stages.common.errors import UserError
 from stages.common.files import alone
-from stages.records.folders import Folders
+from stages.records.folders import Folders, of_all_tasks
 from stages.records.promotion import ROLES
 from stages.tracking.store import ARTIFACTS, DATABASE, connect, is_local
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
-FILLED_FROM = ("data/promote", "data/baseline", "data/export")
+FILLED_FROM = ("promote", "baseline", "export")  # stages
 DONE = ARTIFACTS.parent / "registered"  # the state that MLflow's local store was last filled from
 
 
@@ -42,7 +42,8 @@ def _done() -> str:
 
 def _state() -> str:
     """Changes with every file that `register` reads, the code, MLflow's database, and its place."""
-    folders = [*map(Path, FILLED_FROM), ROOT / "app", ROOT / "stages"]
+    outputs = [folder for stage in FILLED_FROM for folder in of_all_tasks(stage)]
+    folders = [*outputs, ROOT / "app", ROOT / "stages"]
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     found = hashlib.sha256(f"{ARTIFACTS.resolve()}\n".encode())
     for file in [Path("params.yaml"), DATABASE, *files]:
