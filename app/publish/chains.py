@@ -62,6 +62,7 @@ class Models:
         self.hashes: dict[str, str] = {}
 
     def add(self, path: Path) -> str:
+        """Its name among `files`."""
         hash = sha256(path)
         name = f"{hash[:16]}{path.suffix}"
         self.files[name], self.hashes[name] = path, hash

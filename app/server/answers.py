@@ -106,7 +106,7 @@ def _wanted(chain: Chain, seen: Seen, faces: list[Face], number: int | None) -> 
 
 
 def _same(faces: list[Face], face: Face) -> Face | None:
-    """The face as one of `faces`: those of another detector, or of one with another limit."""
+    """Which of `faces`, found by another detector or with another limit, is `face`; None: none."""
     near = [each for each in faces if np.hypot(*(_middle(each) - _middle(face))) < face.box[2] / 2]
     return min(near, key=lambda each: np.hypot(*(_middle(each) - _middle(face))), default=None)
 

@@ -175,7 +175,7 @@ def site(
 
 
 class Desk:
-    """Where photos wait: `concurrency` are worked on, and so many times `QUEUE` are let in."""
+    """Where photos wait: `concurrency` are worked on at a time, `QUEUE` times as many let in."""
 
     def __init__(self, concurrency: int) -> None:
         self._pool = ThreadPoolExecutor(concurrency, "photo")
@@ -238,9 +238,8 @@ class Guard:
         return None
 
     def _known(self, host: str) -> bool:
-        """Not the name of a page that has moved to this machine's address ("DNS rebinding").
-
-        An address is no name, so that all of them are known.
+        """Whether the page that asks may have come from here. One of another name, which has been
+        made to lead to this machine ("DNS rebinding"), has not. Any address may be this machine's.
         """
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if name in self._names:

@@ -35,7 +35,7 @@ def stripped(data: bytes) -> bytes:
 
 
 def _orientation(data: bytes) -> int:
-    """As `decode` sees it: in whichever block of the file, 1 if it cannot be read."""
+    """As `decode` sees it: in any block of the file, 1 if it cannot be read."""
     with (
         suppress(Exception),
         Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image,

@@ -23,8 +23,8 @@ def allowed(level: float, candidate: int, first: int) -> float:
     share 1 - level, however many come: the k-th gets 1 / (k (k + 1)) of it, a half, a sixth, a
     twelfth, ..., which adds up to 1. By Bonferroni's inequality, the chance that even one of them
     takes the champion's place by luck is at most 1 - level, whatever the networks have in common.
-    Who is promoted hands all that it had to the next: what was no luck has spent none. `first` is
-    the first of the candidates before this one that were all promoted, or this one.
+    A candidate that is promoted hands its whole share to the next one: merit has spent no luck.
+    `first` is the first of the candidates before this one that were all promoted, or this one.
     This is the fallback procedure, see Tian and Ramdas 2021 (https://arxiv.org/abs/1910.04900) and
     Robertson, Wason and Ramdas 2023 (https://doi.org/10.1214/23-STS901).
 

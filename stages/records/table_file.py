@@ -4,7 +4,7 @@ A cell is text, a whole number, a number, 0 or 1 for a bool, words separated by 
 `tuple[str, ...]`, and JSON for anything else. An empty cell is None, or "" where the field is text.
 
 Text may come from outside, such as the name of a file. A spreadsheet would compute text that begins
-like a formula, so it stands behind an apostrophe in the file; reading takes the apostrophe away.
+like a formula. Such text gets an apostrophe in front of it; reading takes the apostrophe away.
 """
 
 import csv

@@ -24,9 +24,10 @@ def choose(
 ) -> tuple[list[Member], float]:
     """The members of the ensemble and its error on val.
 
-    `answers`: of each trial. It starts with the trial `best`, and adds what lowers `error` of the
-    mean answer most, until nothing does. At most `limit` different members are taken, and together
-    they compute at most `SLOWER` times as much as the best one alone.
+    `answers`: of each trial; `error`: of answers to val, float32 (N, outputs).
+    The ensemble starts with the trial `best`, and adds what lowers `error` of the mean answer most,
+    until nothing does. At most `limit` different members are taken, and together they compute at
+    most `SLOWER` times as much as the best one alone.
     """
     plain = {(trial, False): each.plain for trial, each in answers.items()}
     views = plain | {(trial, True): each.mirrored for trial, each in answers.items()}
@@ -50,7 +51,7 @@ def choose(
 
 
 def _together(members: Iterable[tuple[int, bool]], answers: Mapping[int, Answers]) -> float:
-    """What members compute; a trunk that several have counts once for each view."""
+    """Multiplications of all members for a picture; a common trunk counts once for each view."""
     members = list(members)
     trunks = {(answers[t].trunk, mirrored): answers[t].trunk_cost for t, mirrored in members}
     return sum(trunks.values()) + sum(answers[t].cost for t, _ in members)

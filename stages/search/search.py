@@ -109,7 +109,7 @@ def _members(plan: Plan, answers: dict[int, Answers], best: Attempt) -> tuple[li
 
 
 def _final_fit(tuner: Any, attempt: Attempt, journal: Journal) -> tuple[keras.Model, Attempt]:
-    """Kept beside the attempts: the same network is not trained twice."""
+    """The network and its record, both kept beside the attempts: it is not trained twice."""
     kept = journal.scratch / "final_fits" / f"{attempt.trial:04}.keras"
     record = attempts.final_fit(journal.scratch, attempt.trial)
     if record and record.status == "COMPLETED":

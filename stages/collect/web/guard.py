@@ -69,7 +69,7 @@ def ip_addresses(where: Address, *, allow_private: bool) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the internet. An IPv6 address that stands for an IPv4
+    """Whether an IP address belongs to the internet. An IPv6 address that means an IPv4
     address is judged by the latter."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):

@@ -1,11 +1,11 @@
 """What a site's robots.txt allows: RFC 9309, https://www.rfc-editor.org/rfc/rfc9309
 
 - The longest matching rule decides, and `Allow` wins over a `Disallow` of the same length. `*`
-  stands for any characters, and a final `$` for the end of the address.
+  means any characters, and a final `$` means the end of the address.
 - A site without robots.txt (status 4xx) allows everything. A site whose robots.txt cannot be had
   (status 429 or 5xx, no connection) allows nothing.
-- Crawl-delay, which is not part of the RFC, is kept as well. It is said how long that makes things
-  take, and a site that asks for more than the parameters allow is left out.
+- Crawl-delay, which is not part of the RFC, is kept as well. A warning says how long that
+  makes things take, and a site that asks for more than the parameters allow is left out.
 """
 
 import logging

@@ -62,7 +62,7 @@ def run(params: Task, at: Folders) -> tuple[Trials, Path]:
             status = "KILLED"
             raise
         finally:
-            supervisor.kill()  # first, so that nobody writes attempts any more
+            supervisor.child.kill()  # first, so that nobody writes attempts any more
             attempts.interrupt(scratch, "the search was stopped")
             mirror.finish(status, files, trials)
     assert trials  # else an exception is under way

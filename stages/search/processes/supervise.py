@@ -40,11 +40,8 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
-        signal.signal(signal.SIGINT, self.handler)
-
-    def kill(self) -> None:
         self.child.kill()
+        signal.signal(signal.SIGINT, self.handler)
 
     def announced(self) -> tuple[Announcement, Path]:
         """What the child works on, and the search's folder."""
@@ -58,7 +55,7 @@ class Supervisor:
 
     def wait(self, minutes: float | None) -> None:
         """Until the child has ended. After `minutes`, it is asked to."""
-        deadline = time.monotonic() + 60 * minutes if minutes else None
+        began = time.monotonic()
         while True:
             assert self.child.process
             status = self.child.process.poll()
@@ -66,7 +63,7 @@ class Supervisor:
                 return
             if status is not None:
                 self._ended(status)
-            if minutes and deadline and time.monotonic() > deadline and not self.stopping:
+            if minutes and time.monotonic() > began + 60 * minutes and not self.stopping:
                 self.stop(f"{minutes:g} minutes are over (search.max_minutes)")
             time.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""A trial in a Ray task, on whatever machine Ray chose: trained, and told of while it trains.
+"""A trial in a Ray task: trains it on the machine that Ray chose, and sends news meanwhile.
 
 It runs in the checkout that is the worker's working folder, with that checkout's own shards and
 weights. Nothing but `Order` and `News` goes over the network.
@@ -70,7 +70,7 @@ def train(order: Order) -> Iterator[News]:
 
 
 def running_folder(scratch: Path) -> Path:
-    """Where trials of the search in `scratch` train; what is left there is of nobody."""
+    """Where trials of the search in `scratch` train; what killed tasks have left is of no use."""
     return scratch / "running"
 
 

@@ -24,7 +24,7 @@ SIGMAS = 30  # in the range of the training values: 3 years of 90
 
 @dataclass(frozen=True)
 class Classification:
-    """One of `n` classes. Output k of a network is class k, whichever labels occur in the data."""
+    """One of `n` classes. Output k of a network is class k, also where the data lack one."""
 
     n: int
     kind: ClassVar[Literal["classification"]] = "classification"
@@ -68,7 +68,7 @@ class Fine:
     n: int
     classes: tuple[int, ...]
     persons: tuple[int, ...] | None = None  # of each output, a number of `Shards.persons`
-    steps: tuple[float, ...] | None = None  # or the number that each output stands for
+    steps: tuple[float, ...] | None = None  # or the number of each output
     sigma: float | None = None  # of the normal distribution around a number that is learnt
     kind: ClassVar[Literal["classification"]] = "classification"
     head_name: ClassVar[str] = "classification_head_1"
