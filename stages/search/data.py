@@ -1,4 +1,4 @@
-"""The shards that a search learns from: as MLflow lists them; refused where something lacks."""
+"""The shards that a search learns from: as MLflow lists them, and checked before it starts."""
 
 from pathlib import Path
 

@@ -83,11 +83,11 @@ class MirroredSearch:
         end_ms: int,
         attempts: int,
         files: Mapping[str, str],
-        result: Trials | None = None,
+        result: Trials | None,
     ) -> None:
         """End the search's run. `attempts`: how many there are. `files`: name -> text.
 
-        `result`: of a search that came to its end.
+        `result`: of a search that came to its end, else None.
         """
         for name, text in files.items():
             self.client.log_text(self.parent, text, name)

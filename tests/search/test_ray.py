@@ -190,7 +190,7 @@ def test_a_machine_is_lost_and_the_search_goes_on(stage, tmp_path, hosts):
     token = tmp_path / "token"
     token.touch(0o600)
     token.write_text("5" * 64)
-    folder = Path(cluster.new_folder())
+    folder = Path(cluster.private_folder())
     knows = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),

@@ -52,7 +52,7 @@ def environment(task: str, params: Search) -> Iterator[dict[str, str]]:
         _refuse_unreachable(address)
         yield found  # and Ray looks for the token where it always does
         return
-    folder = new_folder()
+    folder = private_folder()
     token = folder / "token"
     token.touch(0o600)
     token.write_text(secrets.token_hex(32), "ascii")
@@ -66,7 +66,7 @@ def environment(task: str, params: Search) -> Iterator[dict[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_folder() -> Path:
+def private_folder() -> Path:
     """For the files of a Ray; its owner alone may enter it.
 
     Not in $TMPDIR: a socket's path may have 107 bytes, and Ray's part of it has 70.

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,7 +24,7 @@ from stages.records.folders import Folders
 from stages.records.objective import Objective
 from stages.records.params import Task, read
 from stages.records.shards import Shards
-from stages.records.trials import TRIALS, VAL_OUTPUTS, Setting, Trials
+from stages.records.trials import TRIALS, VAL_OUTPUTS, Trials
 from stages.records.weights import WEIGHTS
 from stages.search.processes import cluster
 from stages.search.processes.child import AGAIN, ARCHITECTURE, DATA, RESULT, Announcement
@@ -47,8 +47,9 @@ def main(task: str) -> None:
     from stages.search.fingerprint import fingerprint
     from stages.search.search import search
 
-    found = Announcement(fingerprint(plan, os.environ[DATA]), _params(plan), plan.skipped)
-    _say(parent, found)
+    params = plan.params.model_dump(mode="json") | {"blocks": plan.blocks}
+    found = Announcement(fingerprint(plan, os.environ[DATA]), params, plan.skipped)
+    print(msgspec.json.encode(found).decode(), file=parent, flush=True)
     scratch = Folders(task).searches / found.search_id
     scratch.mkdir(parents=True, exist_ok=True)
     gc.freeze()  # KerasTuner collects garbage three times a trial; all that was imported is none
@@ -97,14 +98,6 @@ def _target(params: Task, train: Shards) -> "Target":
         assert params.bins  # the parameters' schema asks for them
         return Fine.of_values(train, params.bins)
     return Classification(len(params.classes))
-
-
-def _params(plan: "Plan") -> dict[str, Setting]:
-    return plan.params.model_dump(mode="json") | {"blocks": plan.blocks}
-
-
-def _say(parent: TextIO, announcement: Announcement) -> None:
-    print(msgspec.json.encode(announcement).decode(), file=parent, flush=True)
 
 
 def _write(out: Path, result: "Result", plan: "Plan", found: Announcement, stopped: bool) -> None:
