@@ -5,7 +5,6 @@ Reads data/promote; writes nothing and opens no port.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from app.chain import Answer, Chain
@@ -29,7 +28,7 @@ def main(photos: list[Path]) -> None:
     if drawn := drawn_only(folders):
         print(DRAWN.format(tasks=", ".join(drawn), s="s" if len(drawn) == 1 else ""))
     for photo in photos:
-        print(f"{photo}")
+        print(photo)
         data = _read(photo)
         for chain, doubt in chains:
             lines = [*_words(chain.answer(data)), *([doubt] if doubt else [])]
@@ -100,5 +99,5 @@ def _number(value: float, low: float | None, high: float | None) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m app", description=str(__doc__).splitlines()[0])
     parser.add_argument("photo", nargs="+", type=Path)
-    arguments = parser.parse_args(sys.argv[1:])
+    arguments = parser.parse_args()
     enter(lambda: main(arguments.photo))
