@@ -126,7 +126,7 @@ def _lists(source: Commons, context: Context) -> dict[str, list[Entry]]:
     if source.file is None:
         lists, where = source.classes or {}, f"{context.key}.classes"
     else:
-        path = below(source.file, context, "file")
+        path = below(source.file, context)
         where = str(path)
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))

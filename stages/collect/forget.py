@@ -143,13 +143,13 @@ def main(task: str, *, person: str | None, sha256: str | None) -> None:
     print(next_steps(hit, task, params))
 
 
-def look(root: Path = Path()) -> list[Seen]:
+def look() -> list[Seen]:
     """The photos in all manifests, also those of tasks that params.yaml no longer has."""
     found = []
-    for folder in sorted(Folders("", root).raw.glob("[!.]*")):
+    for folder in sorted(Folders("").raw.glob("[!.]*")):
         if not MANIFEST.path(folder).is_file():
             continue
-        at = Folders(folder.name, root)
+        at = Folders(folder.name)
         files = photos(folder) if pictures(folder).is_dir() else {}
         split = SPLITS.read(at.splits) if SPLITS.path(at.splits).is_file() else []
         group, shot = {row.id: row.group for row in split}, _shots(at)

@@ -42,7 +42,7 @@ def candidates(source: Urls, context: Context) -> list[Candidate]:
 
     Raises `UserError` for a list that cannot be read, or that has a label that is no class.
     """
-    path = below(source.file, context, "file")
+    path = below(source.file, context)
     rows = list(_rows(path, context))
     wanted = [row.url for row in rows if not row.reason]
     web = Web(source.contact, source.allow_private, source.max_crawl_delay)
@@ -51,15 +51,15 @@ def candidates(source: Urls, context: Context) -> list[Candidate]:
     return [_candidate(row, row.reason or got[row.url]) for row in rows]
 
 
-def below(file: Path, context: Context, name: str) -> Path:
-    """The path of `file` in collect.path. Raises `UserError` if it is not there.
+def below(file: Path, context: Context) -> Path:
+    """The path of a source's `file` in collect.path. Raises `UserError` if it is not there.
 
-    Files elsewhere are refused because DVC would not notice their changes. `name`: the parameter.
+    Files elsewhere are refused because DVC would not notice their changes.
     """
     path = context.root / file
     if not path.is_file() or not path.resolve().is_relative_to(context.root.resolve()):
         raise UserError(
-            f"{context.key}.{name}: no file {str(file)!r} in collect.path, {str(context.root)!r}"
+            f"{context.key}.file: no file {str(file)!r} in collect.path, {str(context.root)!r}"
         )
     return path
 
