@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from benchmarks.checkout import ROOT, copy_checkout
+from benchmarks.checkout import copy_checkout
 from stages.common.backend import import_keras
 
 PROCESSES = 2
@@ -292,8 +292,8 @@ MUTANTS = {
     "stages/promote/luck.py": [
         ("(1 / first - 1 / (candidate + 1))", "(1 / first)"),
         (
-            "rng, as_good, step = np.random.default_rng(seed), 1,",
-            "rng, as_good, step = np.random.default_rng(seed), 0,",
+            "rng, as_good, step = np.random.default_rng(0), 1,",
+            "rng, as_good, step = np.random.default_rng(0), 0,",
         ),
         (">= own - 1e-9", "> own + 1e-9"),
         ("share[points[points > 0].sum() :]", "share[points[points > 0].sum() + 1 :]"),
@@ -457,13 +457,12 @@ class Mutant(NamedTuple):
         return TESTS[room]
 
 
+def mutants() -> list[Mutant]:
+    return [Mutant(file, *texts) for file, each in MUTANTS.items() for texts in each]
+
+
 def main(beginnings: list[str]) -> int:
-    mutants = [Mutant(file, *texts) for file, each in MUTANTS.items() for texts in each]
-    chosen = [each for each in mutants if each.file.startswith(tuple(beginnings or [""]))]
-    lost = [each for each in chosen if (ROOT / each.file).read_text("utf-8").count(each.old) != 1]
-    if lost:
-        print("Not once in its file any more; mend the list:", *lost, sep="\n  ")
-        return 2
+    chosen = [each for each in mutants() if each.file.startswith(tuple(beginnings or [""]))]
     import_keras()
     for library in LIBRARIES:
         importlib.import_module(library)

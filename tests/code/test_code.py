@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.mutants import mutants
 from stages.code.code import ITSELF, files, listing, rooms
 from stages.common import closure as closure_module
 from stages.common.closure import ROOT
@@ -83,3 +84,8 @@ def test_sha256sum_accepts_a_list(tmp_path: Path):
     path = tmp_path / "split.txt"
     path.write_text(listing("split"))
     subprocess.run(["sha256sum", "--check", "--quiet", path], cwd=ROOT, check=True)
+
+
+def test_each_change_of_the_mutants_is_of_code_that_is_there():
+    lost = [each for each in mutants() if (ROOT / each.file).read_text().count(each.old) != 1]
+    assert lost == []
