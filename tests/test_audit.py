@@ -25,7 +25,7 @@ WEAK = {"name": "weak", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions"
     ],
 )
 def test_a_weakness_fails_and_an_audit_that_asked_nobody_says_so(tmp_path, found, status, said):
-    """In place of pip-audit: one that writes what it is told, or ends with an error."""
+    """In place of pip-audit: one that writes what it gets here, or ends with an error."""
     answer = json.dumps({"dependencies": found})
     write = f"open(sys.argv[sys.argv.index('--output') + 1], 'w').write({answer!r})"
     code = write if found is not None else "sys.exit('no way there')"

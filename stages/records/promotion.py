@@ -1,4 +1,4 @@
-"""data/promote/<task>: who is champion, who was it, and why.
+"""data/promote/<task>: who is champion, who was, and why.
 
 The folders champion, challenger and former each hold a whole chain, see `stages.records.chain`.
 """

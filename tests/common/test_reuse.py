@@ -23,7 +23,7 @@ def start(text):
 
 
 def make(source, picture):
-    """What is in the file and what the workers were told; "no picture" gets no picture."""
+    """What is in the file and what the workers got at their start; "no picture" gets none."""
     content = source.read_text()
     if content != "no picture":
         picture.write_text(content + _text)

@@ -89,7 +89,7 @@ def test_the_registry_follows_the_files(store):
     register.main()
     assert len(versions(store)) == 2
 
-    # A better one comes, and the history is told.
+    # A better one comes, and MLflow shows the history.
     write_network(1, "3")
     main(TASK)
     register.main()
