@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +13,11 @@ import numpy as np
 import onnx
 from msgspec.structs import replace
 
+from stages.common.errors import UserError
 from stages.common.files import sha256
 from stages.export import eight_bits, judge, onnx_file
 from stages.export.parts import Parts, parts
-from stages.export.runtimes import Exported
+from stages.export.runtimes import Exported, custom_operations
 from stages.networks.export import convert
 from stages.networks.part import Part
 from stages.networks.predict import outputs
@@ -65,7 +67,10 @@ def _exam(network: keras.Model, champion: Path, test: Part, val: Part) -> judge.
 def write(
     runtime: Runtime, network: Parts, outputs: tuple[Output, ...], out: Path
 ) -> tuple[list[File], list[File]]:
-    """The files in float32 and those in int8, in the folder `out`; `outputs`: their names."""
+    """The files in float32 and those in int8, in the folder `out`; `outputs`: their names.
+
+    Raises `UserError` if the network has an operation that LiteRT lacks.
+    """
     models: dict[Name, keras.Model] = {"network": network.rest}
     if network.trunk:
         models = {"trunk": network.trunk, "head": network.rest}
@@ -129,9 +134,25 @@ def _remove(out: Path, files: list[File]) -> None:
 
 
 def _write_litert(model: keras.Model, file: Path) -> None:
-    with TemporaryDirectory() as scratch:
-        convert(model, Path(scratch))
-        shutil.move(Path(scratch, LITE), file)
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    try:
+        with TemporaryDirectory() as scratch:
+            convert(model, Path(scratch))
+            shutil.move(Path(scratch, LITE), file)
+    except ConverterError as error:
+        missing = re.findall(r"(?m)^\w+ ops: (.+)", str(error)) or [str(error)[:300]]
+        raise _cannot(file, missing) from error
+    # TensorFlow's own ("Flex") run in this process, and nowhere without TensorFlow.
+    if missing := custom_operations(file.read_bytes()):
+        raise _cannot(file, missing)
+
+
+def _cannot(file: Path, missing: list[str]) -> UserError:
+    return UserError(
+        f"LiteRT has no {', '.join(missing)}, which {file.name} asks for; an earlier version made "
+        "this network: search for another one"
+    )
 
 
 def _named(part: Name, file: Path) -> File:

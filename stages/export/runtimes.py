@@ -86,3 +86,11 @@ class Onnx:
             return value.transpose(0, 3, 1, 2).astype(np.float32) if value.ndim == 4 else value
 
         return self._session.run(None, {name: plain(value) for name, value in given.items()})
+
+
+def custom_operations(file: bytes) -> list[str]:
+    """Names of the operations in a LiteRT file that LiteRT itself does not have."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
+    return sorted({each.customCode.decode() for each in model.operatorCodes if each.customCode})

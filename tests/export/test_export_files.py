@@ -1,14 +1,17 @@
 """Files of LiteRT and ONNX: exact in float32, near in int8, the same bytes for the same network."""
 
+import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.common.errors import UserError
 from stages.export import eight_bits
 from stages.export.export import write
-from stages.export.parts import parts
+from stages.export.parts import Parts, parts
 from stages.export.runtimes import Exported
 from tests.export import small
 from tests.networks.saved import faces
@@ -83,6 +86,22 @@ def test_another_network_has_the_same_trunk_to_the_byte(made, tmp_path, runtime)
         before = made[2][runtime, weights][0]
         assert files[0].file == before.name and files[0].file.startswith("trunk-")
         assert (tmp_path / files[0].file).read_bytes() == before.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name, operation",
+    [("FlexMatrixInverse", tf.linalg.inv), ("Erfinv", tf.math.erfinv)],  # in TensorFlow; nowhere
+)
+def test_an_operation_that_litert_lacks_is_named(tmp_path, name, operation):
+    class Odd(keras.layers.Layer):
+        def call(self, pictures):
+            square = tf.cast(pictures[..., 0], tf.float32) / 1000 + tf.eye(8)
+            return tf.reduce_sum(operation(square), 1)
+
+    pixels = keras.Input((8, 8, 3), dtype="uint8", name="pixels")
+    network = Parts(None, keras.Model(pixels, Odd()(pixels)), ("pixels",))
+    with pytest.raises(UserError, match=rf"LiteRT has no {name}, .* search for another one"):
+        write("litert", network, ("classes",), tmp_path)
 
 
 @pytest.mark.parametrize("axis", [0, 3])
