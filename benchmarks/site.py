@@ -8,15 +8,10 @@ worker holds. Needs Chromium.
 
 import argparse
 import base64
-import functools
 import gzip
-import http.server
 import statistics
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +25,7 @@ from app.server.words import Refused
 from stages.common.images import BadImage, decode
 from stages.params.merge import titles
 from tests.page.conftest import browser_path
+from tests.page.hosted import hosted, url_of
 
 SITE = Path("site")
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -41,20 +37,6 @@ ASK = """async ([data, type]) => {
     return { ...found, milliseconds: performance.now() - began };
 }"""
 WARM, MEMORY = 20, 100  # photos between which memory must not grow
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
 
 
 def asked(page: playwright.sync_api.Page, photo: Path) -> Any:
@@ -74,12 +56,12 @@ def main() -> None:
     networks = Promoted(Path(), list(titles())).networks()
     print("| what | measured | bar |\n| --- | --- | --- |")
     sizes()
-    with served(SITE) as address, playwright.sync_api.sync_playwright() as driver:
+    with hosted(SITE) as server, playwright.sync_api.sync_playwright() as driver:
         path = browser_path()
         chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = chromium.new_page(locale="en")
         began = time.perf_counter()
-        page.goto(address)
+        page.goto(url_of(server))
         page.locator(".card").first.wait_for()
         asked(page, photos[0])
         row(

@@ -5,6 +5,12 @@ import { correct } from "./correction.js";
 import { fill, known, number, percent, word } from "./words.js";
 
 const template = document.getElementById("card");
+const GATES = {
+  "beats chance": "gate.chance",
+  calibration: "gate.calibration",
+  slices: "gate.slices",
+  "not rolled back": "gate.withdrawn",
+};
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The card of a task of `offer`, /api/tasks, with no answer yet. */
@@ -35,19 +41,36 @@ function worth(find, task, offer) {
   const { exam, years } = task;
   find(".dots").replaceChildren(...(exam ? dots(exam) : []));
   find(".dots").toggleAttribute("hidden", !exam);
-  find(".exam").textContent = exam ? word(`worth.${exam.people}`, exam) : word("worth.none");
+  find(".exam").textContent = exam ? right(exam) : word("worth.none");
   const more = [];
   if (years) more.push(word("worth.years", { error: number(years.error, 1) }));
   if (exam) {
     more.push(word("worth.chance", { chance: Math.round(100 / task.classes.length) }));
-    more.push(word("worth.photos", { photos: number(exam.photos) }));
+    if (!few(exam)) more.push(word("worth.photos", { photos: number(exam.photos) }));
     if (task.drawn && !offer.drawn) more.push(word("worth.drawn")); // else the banner says it
   }
   find(".small").textContent = more.join(" ");
-  const why = word("promoted.why", { gates: task.failed.join(", ") });
+  const why = word("promoted.why", { gates: task.failed.map(reason).join(", ") });
   find(".not-promoted").textContent = task.promoted ? "" : why;
   const own = `honest.${task.task}`;
   find(".honest").textContent = word(known(own) ? own : "honest.other");
+}
+
+/** Of so few photos it says how many, instead of how many of 100 it would be. */
+export const few = ({ photos }) => photos < 100;
+
+/** How many answers of `exam` were right. */
+export const count = ({ right, photos }) => Math.round((right * photos) / 100);
+
+function right(exam) {
+  const key = few(exam) ? `worth.few_${exam.people}` : `worth.${exam.people}`;
+  return word(key, { ...exam, count: count(exam) });
+}
+
+/** Why a gate of promotion (stages/promote/gates.py) stopped a network, in plain words. */
+function reason(gate) {
+  if (gate.startsWith("keeps up with")) return word("gate.simpler");
+  return GATES[gate] ? word(GATES[gate]) : gate;
 }
 
 /** A hundred people: those answered rightly, those that the interval leaves open, the others. */

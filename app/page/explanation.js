@@ -1,7 +1,9 @@
 // Where on the face an answer rests: the photo goes dark, and light falls on what counts.
 
 import * as source from "./source.js";
-import { word } from "./words.js";
+import { number, word } from "./words.js";
+
+const SOON = 2000; // milliseconds: less is not worth a word
 
 /** Makes the card's button "Where it looks" ask about `photo`:
  * {blob, picture, width, height, face, box}. */
@@ -9,7 +11,8 @@ export function explain(root, task, photo) {
   const button = root.querySelector(".where");
   const figure = root.querySelector(".explanation");
   const canvas = figure.querySelector("canvas");
-  const caption = figure.querySelector("figcaption");
+  const caption = figure.querySelector("figcaption span");
+  const left = figure.querySelector(".left");
   let asked = null;
   open(false);
 
@@ -26,7 +29,7 @@ export function explain(root, task, photo) {
     figure.classList.add("looking");
     draw(canvas, photo, { ...around(photo.box), rows: 1, columns: 1, importance: [[0]] });
     try {
-      asked = source.explanation(photo.blob, task.task, photo.face);
+      asked = source.explanation(photo.blob, task.task, photo.face, waiting((text) => (left.textContent = text)));
       const found = await asked;
       draw(canvas, photo, found);
       const some = found.importance.flat().some((each) => each > 0);
@@ -35,7 +38,19 @@ export function explain(root, task, photo) {
       asked = null;
       caption.textContent = error.message;
     }
+    left.textContent = "";
     figure.classList.remove("looking");
+  };
+}
+
+/** Hears which share is done; says about how long the rest takes. */
+function waiting(say) {
+  let began = null;
+  return (share) => {
+    began ??= { share, at: performance.now() }; // before, the networks came in
+    const rest = ((performance.now() - began.at) / (share - began.share)) * (1 - share);
+    const known = share - began.share > 0.05;
+    if (known) say(rest > SOON ? word("where.left", { seconds: number(Math.ceil(rest / 1000)) }) : "");
   };
 }
 

@@ -13,8 +13,12 @@ function start() {
   worker.onerror = () => fail("here.none");
 }
 
-function settle({ id, found, code, values, broken, said }) {
-  const { done, failed } = waiting.get(id) ?? {};
+function settle({ id, done: some, all, found, code, values, broken, said }) {
+  const { done, failed, tell } = waiting.get(id) ?? {};
+  if (some) {
+    tell?.(some / all);
+    return;
+  }
   waiting.delete(id);
   if (!code) {
     done?.(found);
@@ -33,10 +37,10 @@ function fail(code) {
   waiting = new Map();
 }
 
-function call(name, ...about) {
+function call(name, about = [], tell = null) {
   if (!worker) start();
   return new Promise((done, failed) => {
-    waiting.set(++asked, { done, failed });
+    waiting.set(++asked, { done, failed, tell });
     worker.postMessage({ id: asked, call: name, about });
   });
 }
@@ -47,7 +51,7 @@ export async function tasks() {
 }
 
 export async function answers(photo, face, signal) {
-  const found = await call("answers", photo, face);
+  const found = await call("answers", [photo, face]);
   signal?.throwIfAborted();
   for (const answer of found.answers) if (answer.code) answer.reason = word(answer.code);
   return found;
@@ -56,7 +60,8 @@ export async function answers(photo, face, signal) {
 /** Settles once the networks are there. */
 export const ready = () => call("ready");
 
-export const explanation = (photo, task, face) => call("explanation", photo, task, face);
+/** `tell` hears which share of the work is done. */
+export const explanation = (photo, task, face, tell) => call("explanation", [photo, task, face], tell);
 
 start(); // so that the networks are there when a photo comes
 

@@ -1,5 +1,6 @@
 // The share card: 1080 x 1350 pixels, drawn on the person's device.
 
+import { count, few } from "./cards.js";
 import { number, percent, word } from "./words.js";
 
 const WIDTH = 1080;
@@ -134,8 +135,9 @@ function row(pen, task, answer, top, step) {
   text(pen, label, EDGE, base, { size: big, weight: 800, colour, room: WIDTH - 2 * EDGE - share - 40 });
   if (!task.exam) return;
   strip(pen, task.exam, base + 28, colour);
-  const worth = task.exam.people === "new" ? "share.worth" : "share.worth_photos";
-  text(pen, word(worth, task.exam), EDGE, base + 68, { size: 24, weight: 400, colour: SOFT });
+  const whole = task.exam.people === "new" ? "share.worth" : "share.worth_photos";
+  const worth = few(task.exam) ? "share.worth_few" : whole;
+  text(pen, word(worth, { ...task.exam, count: count(task.exam) }), EDGE, base + 68, { size: 24, weight: 400, colour: SOFT });
 }
 
 /** A dot for each of a hundred people; the filled ones are those answered rightly. */

@@ -1,8 +1,12 @@
 """chains.json: what the browser needs to know to answer photos (app/page/chain reads it)."""
 
+from math import ceil, floor
 from pathlib import Path
 
+import numpy as np
+
 from app.server.promoted import Network
+from stages.common.aligned import EYES, SIDE
 from stages.common.errors import UserError
 from stages.common.files import sha256
 from stages.records.calibration import Calibration
@@ -26,6 +30,15 @@ class Geometry(Record):
     face_width: float  # a face's share of it
 
 
+class Window(Record):
+    """A part of a picture, in pixels: its first and its last column and row."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 class Task(Record, kw_only=True):
     """A chain. Its files are those of `Chains.files`."""
 
@@ -45,6 +58,7 @@ class Task(Record, kw_only=True):
     trunk: str | None
     head: str
     views: tuple[View, ...]
+    window: Window | None  # what the network sees of the picture; None: all of it
     calibration: Calibration
 
 
@@ -107,5 +121,24 @@ def task(network: Network, chain: Path, exported: Path, card: Card, models: Mode
         trunk=parts.get("trunk"),
         head=parts.get("head") or parts["network"],
         views=card.views,
+        window=window(card) if all(each.endswith("features") for each in card.views) else None,
         calibration=variant.calibration,
     )
+
+
+def window(card: Card) -> Window:
+    """What a face network sees of a picture, and of the picture turned left to right.
+
+    `stages.networks.sface.window` cuts that out.
+    """
+    size = card.picture.size
+    left, right = ((np.array(eye) + 0.5) * size / card.crop.size - 0.5 for eye in card.crop.eyes)
+    step = (right[0] - left[0]) / (EYES[1][0] - EYES[0][0])
+    first, last = ((left + right) / 2 + step * (end - np.mean(EYES, 0)) for end in (0, SIDE - 1))
+    reach = max(1, step)  # further away a pixel counts for nothing
+    columns, rows = (
+        (max(floor(low - reach) + 1, 0), min(ceil(high + reach), size) - 1)
+        for low, high in zip(first, last, strict=True)
+    )
+    side = min(columns[0], size - 1 - columns[1])
+    return Window(side, rows[0], size - 1 - side, rows[1])

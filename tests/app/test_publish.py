@@ -1,17 +1,21 @@
 """What `make site` puts into the folder, and what it refuses."""
 
+import dataclasses
 import hashlib
 import io
 import json
 import tarfile
 
 import msgspec
+import numpy as np
 import pytest
 
-from app.publish import runtime
+from app.publish import chains, runtime
 from app.publish.publish import find, notice
 from app.server.promoted import load
 from stages.common.errors import UserError
+from stages.extract.crop import Geometry
+from stages.networks import sface
 from stages.records.export import EXPORT
 from stages.records.weights import WEIGHTS
 from tests.page import published
@@ -24,14 +28,15 @@ FILES = {runtime.SCRIPT: SCRIPT.encode(), runtime.LICENCE: b"Apache"}
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package that is pinned, and its folder."""
-    path = tmp_path / "weights" / runtime.FILE
+    path = tmp_path / "weights" / runtime.PACKAGE.file
     path.parent.mkdir()
     with tarfile.open(path, "w:gz") as package:
         for name, content in FILES.items():
             about = tarfile.TarInfo(name)
             about.size = len(content)
             package.addfile(about, io.BytesIO(content))
-    monkeypatch.setattr(runtime, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    pinned = runtime.PACKAGE._replace(sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(runtime, "PACKAGE", pinned)
     return path
 
 
@@ -67,11 +72,10 @@ def sources(root):
 
 
 def made(root):
-    from app.publish.chains import Models, task
-
-    models = Models()
+    models = chains.Models()
     return [
-        task(each.network, each.chain, each.exported, each.card, models) for each in sources(root)
+        chains.task(each.network, each.chain, each.exported, each.card, models)
+        for each in sources(root)
     ]
 
 
@@ -103,7 +107,27 @@ def test_a_chain_that_no_browser_runs_is_refused(exported, what, name, monkeypat
     content = json.loads(path.read_text())
     content[what]["name"] = name
     path.write_text(json.dumps(content))
-    from app.publish.chains import Models, task
-
     with pytest.raises(UserError, match=f"no browser runs the {what} {name}"):
-        task(*source, Models())
+        chains.task(*source, chains.Models())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size, crop, width", [(128, 256, 0.5), (64, 256, 0.4), (300, 128, 0.55)])
+def test_a_face_network_sees_its_window_alone(exported, size, crop, width):
+    """`make site` leaves out patches elsewhere: covering them changes no answer."""
+    card = EXPORT.read(exported / "data/export" / TASK)
+    eyes = Geometry(crop, width).places()
+    picture = dataclasses.replace(card.picture, size=size)
+    seen = chains.window(msgspec.structs.replace(card, picture=picture, crop=eyes))
+    pixels = np.random.default_rng(1).uniform(1, 255, (2, size, size, 3)).astype(np.float32)
+    alone = np.zeros_like(pixels)
+    inside = np.s_[:, seen.top : seen.bottom + 1, seen.left : seen.right + 1]
+    alone[inside] = pixels[inside]
+    less = alone.copy()
+    less[:, seen.bottom] = 0
+    for turned in (1, -1):
+        before, after, wrong = (
+            np.array(sface.window(each[:, :, ::turned], eyes)) for each in (pixels, alone, less)
+        )
+        np.testing.assert_array_equal(before, after)
+        assert (before != wrong).any()

@@ -52,8 +52,10 @@ def export(promoted: Path, out: Path) -> None:
     trunk = {"shape": np.array([1, size], np.int64)}
     head = {"kernel": kernel, "bias": bias, "scale": scale}
     files = (
-        _write(out, "trunk", in_a_row, trunk, ("pixels", 1, 3, side, side), ("features", 1, size)),
-        _write(out, "head", answer, head, ("features", 1, size), ("classes", 1, len(bias))),
+        write_part(
+            out, "trunk", in_a_row, trunk, [("pixels", 1, 3, side, side)], ("features", 1, size)
+        ),
+        write_part(out, "head", answer, head, [("features", 1, size)], ("classes", 1, len(bias))),
     )
     variant = Variant(
         runtime="onnx",
@@ -88,19 +90,21 @@ def export(promoted: Path, out: Path) -> None:
     EXPORT.write(out, card)
 
 
-def _write(
+def write_part(
     out: Path,
     part: Literal["trunk", "head"],
     nodes: list[onnx.NodeProto],
     weights: dict[str, np.ndarray],
-    *ends: tuple,
+    inputs: list[tuple],
+    output: tuple,
 ) -> File:
-    """`ends`: the name of what goes in and its shape, then of what comes out."""
-    values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, *shape in ends
+    """`inputs`, `output`: names with their shapes."""
+    *given, said = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, *shape in (*inputs, output)
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
-    graph = helper.make_graph(nodes, part, values[:1], values[1:], tensors)
+    graph = helper.make_graph(nodes, part, given, [said], tensors)
     opset = [helper.make_opsetid("", 15)]
     with new_file(out / f"{part}.onnx") as path:
         onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)

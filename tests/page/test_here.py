@@ -1,13 +1,12 @@
 """The page without a server: static files, and chains that run in a real browser."""
 
 import base64
-import functools
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from stages.common.errors import UserError
 from stages.common.images import decode
 from tests.app.serving import serve
 from tests.page.conftest import LANGUAGES, _missing, browser_path
+from tests.page.hosted import hosted, url_of
 from tests.page.published import write
 from tests.page.test_page import answered, card, shown, until, violations
 from tests.promote.mini import REPO, TASK
@@ -34,13 +34,6 @@ ASK = """async ([data, call, ...about]) => {
     const source = await import("./static/source.js");
     return source[call](new Blob([bytes], { type: "image/jpeg" }), ...about);
 }"""
-
-
-class Files(http.server.SimpleHTTPRequestHandler):
-    """As `python -m http.server`, without its log."""
-
-    def log_message(self, format: str, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -58,54 +51,23 @@ def site(project) -> Path:
 
 
 @pytest.fixture
-def host(site, tmp_path) -> Iterator[Callable[[], http.server.ThreadingHTTPServer]]:
-    """Starts a server of a copy of the site, at /mirror/; `server.folder` is the copy."""
-    running = []
+def host(site, tmp_path) -> Iterator[Callable]:
+    """Starts a server of a copy of the site: its folder, its address, and what stops it."""
+    with ExitStack() as running:
 
-    def start():
-        folder = tmp_path / "hosted"
-        shutil.copytree(site, folder)
-        handler = functools.partial(Files, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.folder = folder / "mirror"
-        server.url = f"http://127.0.0.1:{server.server_address[1]}/mirror/"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        running.append(server)
-        return server
+        def start():
+            folder = tmp_path / "hosted"
+            shutil.copytree(site, folder)
+            server = running.enter_context(hosted(folder))
+            return Host(folder / "mirror", f"{url_of(server)}mirror/", running.close)
 
-    yield start
-    for server in running:
-        server.shutdown()
+        yield start
 
 
-@pytest.fixture
-def visit(browser) -> Iterator:
-    """Opens an address in a fresh profile; fails if the page asks anybody else for anything."""
-    contexts, trouble = [], []
-
-    def opened(address: str, language: str = "en", width: int = 390, **options):
-        context = browser.new_context(
-            locale=language,
-            viewport={"width": width, "height": 844},
-            reduced_motion="reduce",
-            **options,
-        )
-        contexts.append(context)
-        context.on(
-            "request",
-            lambda asked: asked.url.startswith((address, "blob:")) or trouble.append(asked.url),
-        )
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.goto(address)
-        page.locator(".card").first.wait_for()
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert trouble == []
+class Host(NamedTuple):
+    folder: Path
+    url: str
+    stop: Callable[[], None]
 
 
 def choose(page, photo: Path, state: str = "answers"):
@@ -153,6 +115,46 @@ def test_an_explanation_is_that_of_the_chain(host, visit, project, photos):
     assert found["box"] == pytest.approx(wanted.box.model_dump(), abs=3)
     assert found["angle"] == pytest.approx(wanted.angle, abs=1)
     assert np.corrcoef(np.ravel(found["importance"]), np.ravel(wanted.importance))[0, 1] > 0.95
+
+
+SPREAD = """async ([task, helper]) => {
+    const worker = new Worker("static/chain/worker.js", { type: "module" });
+    const says = (about) => new Promise((done) => {
+        worker.onmessage = ({ data }) => done(data.found);
+        worker.postMessage({ id: 1, call: "raw", about: [task, about] });
+    });
+    const { tasks } = await (await fetch("chains.json")).json();
+    const { size } = tasks.find((each) => each.task === task).look;
+    const look = { rows: size, columns: size, type: 64 }; // CV_8UC3 of OpenCV 5
+    const pictures = Array.from({ length: 81 }, (_, light) => (
+        { ...look, data: new Uint8Array(3 * size ** 2).fill(3 * light) }));
+    const wanted = [];
+    for (const each of pictures) wanted.push(await says(each));
+    let own = 0;
+    const run = (picture) => { // slow enough for others to join in
+        const began = performance.now();
+        while (performance.now() - began < (own ? 25 : 60));
+        own += 1;
+        return wanted[pictures.indexOf(picture)];
+    };
+    const told = [];
+    const { spread } = await import("./static/chain/spread.js");
+    const { signal } = new AbortController();
+    const found = await spread(pictures, run, helper, (done) => told.push(done), signal);
+    const plain = (all) => all.map((each) => [...each]);
+    return { own, told, wanted: plain(wanted), found: plain(found) };
+}"""
+
+
+@pytest.mark.parametrize("helper", [TASK, "nobody"])
+def test_other_workers_say_the_same_and_do_without_those_that_fail(host, visit, helper):
+    page = visit(host().url)
+    found = page.evaluate(SPREAD, [TASK, helper])
+    assert found["found"] == found["wanted"]
+    assert len({tuple(each) for each in found["wanted"]}) > 70
+    assert found["told"][-1] == 81 and found["told"] == sorted(found["told"])
+    alone = helper == "nobody" or page.evaluate("navigator.hardwareConcurrency") == 1
+    assert (found["own"] == 81) == alone
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -219,8 +221,7 @@ def test_without_a_network_after_the_first_visit(host, visit, photos):
     server = host()
     page = visit(server.url)
     kept(page)
-    server.shutdown()
-    server.server_close()
+    server.stop()
     page.goto(server.url + "?lang=ko")
     choose(page, photos / "one.jpg")
     assert page.locator("html").get_attribute("lang") == "ko"

@@ -5,7 +5,7 @@ import { Detector, choose, crop, transform } from "./faces.js";
 import { session } from "./matte.js";
 import { Network, calibrated, outputs, picture, traits } from "./network.js";
 import { occlusion } from "./occlusion.js";
-import { coloured, copied, freeing } from "./opencv.js";
+import { coloured, freeing, numbers, ofNumbers } from "./opencv.js";
 import { coverage, cutoutFlags, faceFlags } from "./quality.js";
 
 const NOTHING_LEFT = 0.05; // share of a crop
@@ -48,22 +48,27 @@ export class Chains {
     });
   }
 
-  /** Where on a face an answer rests; `pause` lets others ask in between. */
-  async explanation(pixels, name, wanted, pause) {
-    const task = this.tasks.find((each) => each.task === name);
+  /** Where on a face an answer rests. `said(pictures)` is a promise of what the task's network says
+   * of each of them: `raw`. */
+  async explanation(pixels, name, wanted, said) {
+    const task = this.named(name);
     const { face, shown } = this.seeing(pixels, (seen) => {
       const faces = fromLeft(this.faces(seen, task));
       const face = this.wanted(seen, task, faces, wanted);
       if (!face) throw new Refused("error.no_face");
-      return { face, shown: copied(this.picture(seen, task, face)) };
+      return { face, shown: numbers(this.picture(seen, task, face)) };
     });
-    try {
-      const raw = (mat) => this.outputs(task, mat)[0];
-      const importance = await occlusion(this.cv, shown, raw, task.kind, pause);
-      return { ...square(face, task.geometry), rows: 8, columns: 8, importance };
-    } finally {
-      shown.delete();
-    }
+    const importance = await occlusion(shown, said, task.kind, task.window);
+    return { ...square(face, task.geometry), rows: 8, columns: 8, importance };
+  }
+
+  /** The first output of a task's network to a picture, which is plain numbers. */
+  raw(name, picture) {
+    return freeing((own) => this.outputs(this.named(name), own(ofNumbers(picture)))[0]);
+  }
+
+  named(name) {
+    return this.tasks.find((each) => each.task === name);
   }
 
   /** What `work` finds on a photo, RGBA; its matrices are freed afterwards. */

@@ -50,6 +50,17 @@ export function matrix(rows, columns, type, numbers) {
   return mat;
 }
 
+/** A picture as plain numbers, which may go to another worker. */
+export const numbers = (mat) =>
+  ({ rows: mat.rows, columns: mat.cols, type: mat.type(), data: mat.data.slice() });
+
+/** A picture of such numbers. */
+export function ofNumbers({ rows, columns, type, data }) {
+  const mat = new cv.Mat(rows, columns, type);
+  mat.data.set(data);
+  return mat;
+}
+
 export const resized = (mat, width, height, method) =>
   made((out) => cv.resize(mat, out, new cv.Size(width, height), 0, 0, method));
 

@@ -2,11 +2,11 @@
 
 import { Chains, Refused } from "./chain.js";
 import { start } from "./opencv.js";
+import { spread } from "./spread.js";
 
 const SITE = new URL("../../", import.meta.url);
 const MIN_SIDE = 16; // pixels
 const STRIP = 20; // times as long as wide
-const pause = () => new Promise((done) => setTimeout(done));
 
 const settings = fetch(new URL("chains.json", SITE)).then((answer) => answer.json());
 const loading = load();
@@ -72,16 +72,38 @@ async function decoded(photo) {
   }
 }
 
+let stop = new AbortController(); // of explanations
+let explaining = Promise.resolve(); // one at a time: each takes all cores
+
 const calls = {
   ready: () => loading.then(() => null),
-  answers: async (photo, face) => (await loading).answers(await decoded(photo), face),
-  explanation: async (photo, task, face) =>
-    (await loading).explanation(await decoded(photo), task, face, pause),
+  answers,
+  explanation,
+  raw: async (tell, task, picture) => (await loading).raw(task, picture),
 };
 
+async function answers(tell, photo, face) {
+  stop.abort(new Refused("error.odd_photo")); // their cards go
+  stop = new AbortController();
+  return (await loading).answers(await decoded(photo), face);
+}
+
+function explanation(tell, photo, task, face) {
+  const { signal } = stop;
+  const explain = async () => {
+    const chains = await loading;
+    const run = (picture) => chains.raw(task, picture);
+    const said = (pictures) => spread(pictures, run, task, tell, signal);
+    return chains.explanation(await decoded(photo), task, face, said);
+  };
+  explaining = explaining.then(explain, explain);
+  return explaining;
+}
+
 onmessage = async ({ data: { id, call, about } }) => {
+  const tell = (done, all) => postMessage({ id, done, all });
   try {
-    postMessage({ id, found: await calls[call](...about) });
+    postMessage({ id, found: await calls[call](tell, ...about) });
   } catch (error) {
     const { code, values } = error instanceof Refused ? error : { code: "error.odd_photo", values: {} };
     postMessage({ id, code, values, broken: !(error instanceof Refused), said: error.stack });
