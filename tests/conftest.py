@@ -93,6 +93,7 @@ def tiny_params() -> dict:
 HEAVY = {"fresh", "built", "parts", "stage", "undisturbed"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests with a heavy fixture are slow.
 

@@ -110,3 +110,9 @@ def test_a_link_to_photographs_is_not_added_either(checkout, tmp_path_factory):
     os.symlink(elsewhere, checkout / "photos")
     git("add", "-A", cwd=checkout)
     assert git("ls-files", "-z", cwd=checkout) == [".gitignore"]
+
+
+def test_tests_that_share_a_fixture_share_a_process(request):
+    """pytest-xdist 3.8 writes the group behind the name; pytest 9.2 no longer lets it."""
+    if hasattr(request.config, "workerinput"):
+        assert request.node.nodeid.endswith(f"@{request.node.path}")

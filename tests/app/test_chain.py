@@ -85,6 +85,7 @@ def assert_answers_are_those_of(table: pd.DataFrame, chain: Chain, root: Path, t
             assert answer.value == pytest.approx(row["predicted_value"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_originals_get_the_exam_s_answers(chain, promoted):
     """Trained and served are one: photo bytes through the chain, shards through the network."""
     assert_answers_are_those_of(predictions(promoted, TASK), chain, promoted, TASK)
@@ -140,6 +141,7 @@ def test_below_the_limit_alone_it_is_unsure(copy, promoted, chain):
         assert answer.label in CLASSES
 
 
+@pytest.mark.slow
 def test_a_number_and_the_classes_that_follow_from_it(copy, promoted):
     import keras
 
@@ -210,6 +212,7 @@ def test_nothing_about_one_photo_fails_another_s_answer(chain, promoted, monkeyp
         chain.examine(odd)  # what judges a champion must not take this for a wrong answer
 
 
+@pytest.mark.slow
 def test_large_photos_are_decoded_one_at_a_time(promoted):
     done = subprocess.run(
         [sys.executable, "-c", LARGE, str(promoted / "data/promote" / TASK / "champion")],
@@ -254,6 +257,7 @@ def test_warnings(chain, promoted):
     assert answer.label is not None and dark.label is not None
 
 
+@pytest.mark.slow
 def test_it_answers_in_threads_as_alone(chain, promoted):
     photos = [photo_of(promoted, TASK, photo) for photo in predictions(promoted, TASK)["id"][:8]]
     alone = [chain.answer(photo) for photo in photos]

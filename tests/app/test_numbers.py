@@ -21,6 +21,8 @@ from tests.app.test_chain import assert_answers_are_those_of, photo_of, predicti
 from tests.promote import mini
 from tests.promote.mini import TASK
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def numbered(tmp_path_factory) -> Path:
@@ -138,7 +140,6 @@ def test_the_card_tells_both(folder):
     assert "80 % of new photos have their number in it" in card
 
 
-@pytest.mark.slow  # a real MLflow
 def test_mlflow_holds_the_number_s_error(numbered, folder, tmp_path, monkeypatch):
     from stages.tracking import register
     from stages.tracking.store import connect

@@ -72,6 +72,7 @@ def test_agrees_with_keras(size, channels):
     assert max(difference(picture, each, each) for each in transforms) <= 2
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(TRANSFORMS)
 def test_agrees_with_keras_far_beyond_the_defaults(transform):

@@ -91,6 +91,7 @@ def test_a_linear_model_never_sees_augmented_copies(tmp_path):
     assert fitted.hyperparameters["photos"] == 60  # of 180 rows
 
 
+@pytest.mark.slow
 def test_c_is_chosen_on_val_alone(tmp_path):
     """Where val contradicts what train teaches, the most cautious C is the best one, and where val
     agrees, a bolder one; labels of test and wild say nothing."""

@@ -401,6 +401,7 @@ def project(tmp_path):
     return tmp_path / "data/raw" / task, write
 
 
+@pytest.mark.slow
 def test_command_draws_photos_with_their_truth(project):
     out, command = project
     result = command()

@@ -161,6 +161,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PLACES), JSON_VALUE | st.sampled_from(ADDRESSES))
 def test_any_json_gives_files_or_one_line(ask, commons, place, value):
@@ -218,6 +219,7 @@ def test_answers_without_end_are_ended(ask, commons, monkeypatch, caplog, done, 
     assert len(rows) == (pages and done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("html", ["<a ", "<!--", "<![CDATA[", "</", "&", "<b>", "<script>"])
 def test_long_descriptions_are_read_in_time(ask, commons, html):
     [page] = commons.files["Category:Long"] = [commons.file(30, "CC BY 2.0", b"")]

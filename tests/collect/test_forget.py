@@ -148,6 +148,7 @@ def project(tmp_path):
     return tmp_path, run
 
 
+@pytest.mark.slow
 def test_a_forgotten_person_is_gone_and_stays_away(project):
     path, run = project
     out = path / "data/raw/tone"
@@ -190,6 +191,7 @@ def test_a_forgotten_person_is_gone_and_stays_away(project):
     assert b"person2" not in everything and b"new__0" not in everything
 
 
+@pytest.mark.slow
 def test_every_way_to_copy_a_forgotten_photo_is_refused(project):
     path, run = project
     out = path / "data/raw/tone"
@@ -205,6 +207,7 @@ def test_every_way_to_copy_a_forgotten_photo_is_refused(project):
     assert len(read_table(out / "manifest.csv")) == 14
 
 
+@pytest.mark.slow
 def test_an_unknown_name_warns_with_the_names_that_are_like_it(project):
     path, run = project
     assert run("tone").returncode == 0
@@ -218,6 +221,7 @@ def test_an_unknown_name_warns_with_the_names_that_are_like_it(project):
     assert "No photo" in run("--sha256", "0" * 64, module="stages.collect.forget").stderr
 
 
+@pytest.mark.slow
 def test_too_few_photos_are_said_and_the_later_data_go(project):
     path, run = project
     assert run("tone").returncode == 0
@@ -237,6 +241,7 @@ def test_too_few_photos_are_said_and_the_later_data_go(project):
     assert not (path / "reports/index.html").exists()
 
 
+@pytest.mark.slow
 def test_the_advice_names_what_dvc_keeps_outside_of_the_project(project):
     path, run = project
     subprocess.run(["git", "init", "-q"], cwd=path, check=True)

@@ -104,6 +104,7 @@ def ask(hub, tmp_path, tombstones):
     return ask
 
 
+@pytest.mark.slow
 def test_photos_of_the_hub(ask, hub):
     labels = {
         "labels": {"Cool Tone": "cool", "Warm Tone": "warm"},
@@ -148,6 +149,7 @@ def test_photos_of_the_hub(ask, hub):
     assert not [path for path in hub.asked if "agent" in path or "telemetry" in path]
 
 
+@pytest.mark.slow
 def test_a_seed_draws_from_the_whole_split_and_keeps_no_other_file(ask, tmp_path):
     bins = {"cool": [0, 50], "warm": [60, 120]}
     two = {"bins": bins, "limit": 2, "licence": "research only"}

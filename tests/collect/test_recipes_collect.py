@@ -41,6 +41,7 @@ def collected(tmp_path):
     return collected
 
 
+@pytest.mark.slow
 def test_web_age_has_numbers_of_the_whole_range(collected, server, jpeg, tmp_path):
     import datasets
 
@@ -73,6 +74,7 @@ def test_web_age_has_numbers_of_the_whole_range(collected, server, jpeg, tmp_pat
     assert {(photo.person, photo.part) for photo in photos} == {("", "pool")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["idol", "harry"])
 def test_web_from_commons_names_person_licence_and_author(task, collected, server, jpeg, tmp_path):
     params = recipe("web")
@@ -101,6 +103,7 @@ def test_web_from_commons_names_person_licence_and_author(task, collected, serve
     assert source["contact"] in server.headers["User-Agent"]
 
 
+@pytest.mark.slow
 def test_folder_reads_person_and_value_as_its_comments_show(collected, jpeg, tmp_path):
     params = recipe("folder")
     age = params["tasks"]["age"]

@@ -102,6 +102,7 @@ def test_one_person_keeps_their_looks_but_not_their_pose():
     assert first.box != second.box and not np.array_equal(first.image, second.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal", POOLS)
 def test_ground_truth_lies_in_the_picture(pools, signal):
     for photo in pools[signal]:
@@ -135,6 +136,7 @@ def iou(a: tuple, b: tuple) -> float:
     return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
+@pytest.mark.slow
 def test_backgrounds_give_the_class_away_in_training_only(pools):
     def around(photo: Photo) -> np.ndarray:
         lab = cv2.cvtColor(photo.image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)

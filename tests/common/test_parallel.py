@@ -59,6 +59,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     """Else they would wait for ever, or write into what the next run is making."""
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -18,6 +18,8 @@ from tests.evaluate.searched import attempt, finished
 from tests.params_yaml import complete, write_params
 from tests.text_table import read_table
 
+pytestmark = pytest.mark.slow
+
 EPOCH = Epoch(epoch=0, time_ms=1, loss=2.0, val_loss=1.5, accuracy=0.5, val_accuracy=0.25)
 TRIALS = finished(attempt(0, (EPOCH,)))
 EPS = np.finfo(np.float32).eps  # below it no probability is told from 0

@@ -181,6 +181,7 @@ def test_haar_finds_and_levels_a_tilted_head(portraits, degrees):
     assert y < expected.mean(axis=0)[1] < y + h
 
 
+@pytest.mark.slow
 @given(height=st.integers(1, 2_500), width=st.integers(1, 2_500))
 @settings(max_examples=40, deadline=None)
 def test_whatever_can_be_decoded_can_be_looked_at(height, width):

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from stages.extract.yunet import YuNet
 
 
+@pytest.mark.slow
 def test_small_or_narrow_pictures_of_nothing_show_no_face(real_yunet):
     """OpenCV's network would read memory that nobody has written, so other pictures come before."""
     rng = np.random.default_rng(0)

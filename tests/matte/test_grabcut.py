@@ -32,6 +32,7 @@ def crops():
     return result
 
 
+@pytest.mark.slow
 def test_drawn_portraits(crops):
     session = grabcut.GrabCut(GEOMETRY.size, GEOMETRY.eyes)
     scores = [iou(grabcut.cut(image, session._prior), mask) for image, mask in crops]
@@ -50,6 +51,7 @@ def test_prior_stands_on_the_eyes_and_grows_with_the_face():
     assert small[0, 0] < 0.1
 
 
+@pytest.mark.slow
 def test_same_picture_same_alpha_whatever_came_before(crops):
     first = grabcut.cut(crops[0][0], PRIOR)
     grabcut.cut(crops[1][0], PRIOR)

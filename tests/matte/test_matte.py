@@ -60,6 +60,7 @@ def by_grabcut(room):
     return images, *room(images, "grabcut", extra=[Crop("gone", "a", False)])
 
 
+@pytest.mark.slow
 def test_grabcut_keeps_colours_and_alpha(by_grabcut):
     images, mattes, out = by_grabcut
     assert list(mattes.columns) == MATTES.columns

@@ -15,6 +15,8 @@ from stages.records.shards import InMemory
 from stages.records.trials import LITE, MODEL
 from tests.networks.saved import faces
 
+pytestmark = pytest.mark.slow
+
 
 def network(seed=1):
     """Classes and a number, whose order LiteRT's file does not keep."""
@@ -79,7 +81,6 @@ def test_half_a_file_is_an_error(saved, tmp_path):
         Lite(tmp_path)
 
 
-@pytest.mark.slow
 def test_another_backend_leaves_it_to_tensorflow(saved, tmp_path, monkeypatch):
     import keras
 

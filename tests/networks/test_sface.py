@@ -91,6 +91,7 @@ def random(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_says_the_same_to_keras_and_to_onnxruntime(random):
     pictures = faces(3, 112)
     session = onnxruntime.InferenceSession(random, providers=["CPUExecutionProvider"])
@@ -102,6 +103,7 @@ def test_a_file_says_the_same_to_keras_and_to_onnxruntime(random):
         np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max())
 
 
+@pytest.mark.slow
 def test_the_last_units_can_learn_and_nothing_else_does(random):
     network = sface.load(random)
     assert not network.trainable_weights
@@ -110,6 +112,7 @@ def test_the_last_units_can_learn_and_nothing_else_does(random):
     assert len(network.trainable_weights) == 2 * 2 * 4  # kernel, slopes, gamma and beta
 
 
+@pytest.mark.slow
 def test_saved_with_its_window(random, tmp_path):
     network = sface.load(random)
 
@@ -119,6 +122,7 @@ def test_saved_with_its_window(random, tmp_path):
     assert answers(numbers, faces(2, 128), tmp_path).shape == (2, 1024 + 128)
 
 
+@pytest.mark.slow
 def test_the_real_file_says_the_same_to_opencv(real_sface):
     pictures = faces(4, 112)
     opencv = cv2.FaceRecognizerSF.create(str(real_sface), "")

@@ -152,6 +152,7 @@ def test_every_whole_number_of_the_schema_has_a_largest_value():
     assert len(found) > 40
 
 
+@pytest.mark.slow
 @ANY
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 @example(b"\xff")

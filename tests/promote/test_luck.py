@@ -43,6 +43,7 @@ def test_the_same_answers_are_no_gain():
     assert of_gain(labels, labels, labels, labels) == 1
 
 
+@pytest.mark.slow
 def test_a_gain_on_a_large_test_part_of_uneven_classes():
     rng = np.random.default_rng(0)
     labels = rng.choice(4, 3000, p=[0.5, 0.3, 0.15, 0.05])
@@ -80,6 +81,7 @@ def test_a_network_that_knows_is_no_guess():
     assert of_guessing(labels, labels, groups, 1e-4) == 5e-6  # the tighter, the more deals
 
 
+@pytest.mark.slow
 def test_luck_is_as_rare_as_it_may_be():
     """Twelve people, two photos of each that are answered alike."""
     rng = np.random.default_rng(1)

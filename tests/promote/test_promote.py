@@ -18,6 +18,8 @@ from tests.conftest import imported_by
 from tests.params_yaml import read_params, write_params
 from tests.promote.mini import CLASSES, REPO, TASK, write_network
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path("data/promote", TASK)
 
 

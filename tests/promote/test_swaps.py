@@ -8,6 +8,8 @@ from stages.promote.__main__ import main
 from tests.kills import kills
 from tests.promote.mini import TASK, write_network
 
+pytestmark = pytest.mark.slow
+
 FRONT = [("collect", "raw"), ("extract", "faces"), ("matte", "mattes"), ("split", "splits")]
 
 

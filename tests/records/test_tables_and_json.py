@@ -58,6 +58,7 @@ def test_a_table_comes_back_as_it_was(tmp_path_factory, rows):
     assert FACES.read(folder) == rows
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[TEXT | ODD_TEXT] * 4), max_size=4), ODD_TEXT.filter(bool))
 def test_any_text_comes_back_and_none_of_it_begins_a_formula(tmp_path_factory, texts, column):
     """By both readers, as both writers wrote it; also the name of a column."""

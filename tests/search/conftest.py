@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import subprocess
@@ -88,6 +89,10 @@ def write_part(folder, n, n_classes, size, seed):
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory):
     """{n_classes: (train, val)}: shards of 24-px pictures."""
+    import stages.search.search  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # as the stage does: KerasTuner collects garbage three times a trial
     root = tmp_path_factory.mktemp("parts")
     made = {}
     for k in (2, 3):

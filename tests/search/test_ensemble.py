@@ -11,6 +11,8 @@ from stages.search.trial.answers import Answers
 from stages.search.trial.features import halves
 from tests.search.test_features import network, pictures
 
+pytestmark = pytest.mark.slow
+
 TRUTH = np.array([0.0, 1.0, 2.0, 3.0])
 
 

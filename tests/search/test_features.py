@@ -51,6 +51,7 @@ class Count:
         return batches
 
 
+@pytest.mark.slow
 def test_trunk_and_head_together_are_the_network():
     whole, some = network(), pictures(10)
     parts = halves(whole)
@@ -61,6 +62,7 @@ def test_trunk_and_head_together_are_the_network():
     assert len(head.trainable_weights) == len(whole.trainable_weights) == 2
 
 
+@pytest.mark.slow
 def test_a_network_that_trains_before_its_features_is_refused():
     whole = network()
     whole.layers[3].trainable = True
@@ -68,6 +70,7 @@ def test_a_network_that_trains_before_its_features_is_refused():
         halves(whole)
 
 
+@pytest.mark.slow
 def test_each_picture_is_computed_once_in_any_row_part_or_head(tmp_path):
     some, count = pictures(150), Count()
     parts = halves(network())
@@ -85,6 +88,7 @@ def test_each_picture_is_computed_once_in_any_row_part_or_head(tmp_path):
     np.testing.assert_allclose(more.read(np.arange(155)), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_another_trunk_has_features_of_its_own(tmp_path):
     some = InMemory(pictures(4))
     one, other = (
@@ -93,6 +97,7 @@ def test_another_trunk_has_features_of_its_own(tmp_path):
     assert np.abs(one - other).max() > 0.1
 
 
+@pytest.mark.slow
 def test_much_work_is_done_by_litert_if_the_backend_can_write_its_file(tmp_path, monkeypatch):
     some, parts = pictures(BATCH + 3), halves(network())
     monkeypatch.setattr(room, "CONVERTING", (BATCH + 3) * cost(parts.trunk))
@@ -110,6 +115,7 @@ def test_much_work_is_done_by_litert_if_the_backend_can_write_its_file(tmp_path,
     np.testing.assert_array_equal(found["few"], found["jax"][1:])
 
 
+@pytest.mark.slow
 def test_killed_at_any_byte_it_goes_on(tmp_path):
     some = pictures(130)
     parts = halves(network())

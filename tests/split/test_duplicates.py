@@ -72,10 +72,12 @@ def files(root):
     return [{p.stem: p for p in (root / kind).iterdir()} for kind in ("photos", "faces")]
 
 
+@pytest.mark.slow
 def test_people_who_look_alike_are_no_duplicates(people):
     assert found_in(people).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", COPIES)
 def test_copies_are_found_and_nothing_else(people, tmp_path, kind):
     root = tmp_path / "with copies"
@@ -105,6 +107,7 @@ def test_a_shot_framed_otherwise_is_found_by_its_face(people, tmp_path):
     assert found[["a", "b", "view"]].to_numpy().tolist() == [[original.stem, "e", "face"]]
 
 
+@pytest.mark.slow
 def test_neither_order_nor_processes_matter(people, tmp_path, monkeypatch):
     root = tmp_path / "copies"
     shutil.copytree(people, root)
@@ -120,6 +123,7 @@ def test_neither_order_nor_processes_matter(people, tmp_path, monkeypatch):
     assert found.equals(again)
 
 
+@pytest.mark.slow
 def test_only_new_photos_are_read(people, tmp_path, monkeypatch):
     """A photo that comes back under another name, and one that other pixels took the name of."""
     root = tmp_path / "more"

@@ -75,6 +75,7 @@ def test_names_decide_and_faces_only_add(collection, noise, seed):
     assert (merged <= 1).all()  # faces join no two groups that have names
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(collections(), st.floats(0.2, 2), st.integers(0, 5))
 def test_nobody_recognised_crosses_parts(collection, noise, seed):

@@ -76,6 +76,7 @@ def collections(draw):
     return table, linked(table, *pairs)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(collections(), st.integers(0, 5), TOGETHER)
 def test_nothing_crosses_parts(collection, seed, together):
@@ -104,6 +105,7 @@ def test_nothing_crosses_parts(collection, seed, together):
         assert set(PARTS) <= set(here.part[here.label == label])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(collections(), TOGETHER)
 def test_a_wild_photo_is_set_aside_only_for_what_the_pool_may_tell(collection, together):
@@ -119,6 +121,7 @@ def test_a_wild_photo_is_set_aside_only_for_what_the_pool_may_tell(collection, t
     assert not result[unit][result.part == "wild"].isin(pool[unit]).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(collections(), st.randoms(use_true_random=False))
 def test_row_order_does_not_matter(collection, random):
@@ -134,6 +137,7 @@ def test_row_order_does_not_matter(collection, random):
     pd.testing.assert_frame_equal(result, shuffled)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(10, 80), min_size=2, max_size=4),
@@ -326,6 +330,7 @@ def test_removed_photo_leaks_nothing():
     assert leaks(leaky, duplicates).empty
 
 
+@pytest.mark.slow
 def test_command(tmp_path):
     """Photos that the matte kept are dealt out; copies stay together, go out of wild, and are set
     aside under two labels: each photo is in one of the two files."""

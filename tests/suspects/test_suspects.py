@@ -102,6 +102,7 @@ def test_many_photos_of_a_class_are_never_in_memory_together(monkeypatch):
     assert sorted(judged.tolist()) == list(range(400))
 
 
+@pytest.mark.slow
 def test_command(tmp_path):
     table, _ = two_kinds(24)
     table = exchange(table, [5])

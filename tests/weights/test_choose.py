@@ -108,6 +108,7 @@ def test_explicit_choice_that_cannot_be_had_says_what_to_put_where(
         resolve(detector, session, places(tmp_path, "http://127.0.0.1:1"), out)
 
 
+@pytest.mark.slow
 def test_silent_host_is_waited_for_once(tmp_path, out):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

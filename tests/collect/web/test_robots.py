@@ -37,6 +37,7 @@ def test_robots_txt_is_retried_before_a_site_is_refused(server, refusal):
     assert server.times("/a") == 0 and server.times("/robots.txt") == TRIES
 
 
+@pytest.mark.slow
 def test_crawl_delay(server, fetch):
     server.routes["/robots.txt"] = (200, {}, b"User-agent: *\nCrawl-delay: 1\n")
     server.routes["/a"] = (200, JPEG, b"x")

@@ -12,6 +12,7 @@ from stages.collect.web.turns import DEAD, PER_HOST, TRIES
 JPEG = {"Content-Type": "image/jpeg"}
 
 
+@pytest.mark.slow
 def test_retry_after_pauses_all_threads(server, fetch):
     start, calls = time.monotonic(), []
 
@@ -59,6 +60,7 @@ def test_each_further_try_waits_twice_as_long():
         assert host._reserve() == pytest.approx(times * turns.BACKOFF, abs=turns.BACKOFF / 4)
 
 
+@pytest.mark.slow
 def test_one_success_and_the_failures_before_count_no_more(server, fetch, refusal):
     server.routes |= {"/bad": (502, {}, b""), "/good": (200, JPEG, b"x")}
     client = Web("me@example.org", allow_private=True)
