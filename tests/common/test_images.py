@@ -148,7 +148,10 @@ def _swapped_profile():
     return bytes(data)
 
 
-@pytest.mark.parametrize("profile", [b"nonsense" * 40, _swapped_profile()[:150]])
+# Names of their own: a profile holds the time at which it was made.
+@pytest.mark.parametrize(
+    "profile", [b"nonsense" * 40, _swapped_profile()[:150]], ids=["nonsense", "cut off"]
+)
 def test_broken_profile_is_ignored(profile):
     np.testing.assert_array_equal(decode(saved(drawn(), icc_profile=profile)), drawn())
 
