@@ -126,15 +126,15 @@ def test_more_trials_are_added_and_fewer_run_none(stage):
     assert len(found(stage)) == 2
 
 
-def test_killed_six_times_at_random_it_loses_and_repeats_nothing(undisturbed, stage):
+def test_killed_ten_times_at_random_it_loses_and_repeats_nothing(undisturbed, stage):
     stage = stage(max_trials=3, max_epochs=40, patience=40)
     random.seed(3)
-    for turn in range(6):
+    for turn in range(10):
         begun = len(found(stage))
         process = stage.start()
         if turn % 2:  # these hit a trial on any machine; the others hit anything
             wait_for(lambda: len(found(stage)) > begun or process.poll() is not None)  # noqa: B023
-        time.sleep(random.uniform(0, 3) if turn % 2 else random.uniform(1, 8))
+        time.sleep(random.uniform(0, 3) if turn % 2 else random.uniform(1, 12))
         if process.poll() is None:
             kill_all(process)
     stage.run()
@@ -240,7 +240,7 @@ def test_ctrl_c_twice_ends_at_once(stage):
 
 
 def test_after_max_minutes_the_best_so_far_is_kept(stage):
-    stage = stage(max_trials=50, max_epochs=20, patience=20, max_minutes=0.2)
+    stage = stage(max_trials=50, max_epochs=20, patience=20, max_minutes=0.3)
     start = time.monotonic()
     said = stage.run()
     assert time.monotonic() - start < 60
