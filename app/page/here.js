@@ -69,10 +69,8 @@ if (navigator.serviceWorker) keep().catch(() => {}); // without it the page work
 
 /** Keeps the page for visits without a network; a version that came in last time takes over. */
 async function keep() {
-  const { serviceWorker } = navigator;
-  // At a reload the browser may let the new version take over by itself, before it is asked to.
-  // At the first visit there is no old version.
-  if (serviceWorker.controller) serviceWorker.addEventListener("controllerchange", () => location.reload());
-  const registration = await serviceWorker.register("sw.js");
-  registration.waiting?.postMessage("take over");
+  const registration = await navigator.serviceWorker.register("sw.js");
+  if (!registration.waiting) return;
+  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+  registration.waiting.postMessage("take over");
 }

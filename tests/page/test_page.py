@@ -44,7 +44,7 @@ def shown(page, task: str = TASK) -> dict[str, str]:
 
 def until(page, happens: Callable[[], object]) -> None:
     """The page's policy forbids what Playwright's own waiting for a condition does: `eval`."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 15
     while not happens():
         assert time.monotonic() < deadline
         page.wait_for_timeout(50)
