@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -12,17 +13,18 @@ from stages.common.errors import UserError
 from stages.weights.find import Found, Places, Unavailable, in_local
 from stages.weights.known import REMBG, SEGMENTERS
 
+if TYPE_CHECKING:
+    from rembg.sessions.base import BaseSession
+
 # They need a prompt or a model path, or give several masks a picture
 _NOT_FOR_PORTRAITS = {"sam", "u2net_cloth_seg", "u2net_custom", "dis_custom", "ben_custom"}
 
 
 def allowed() -> list[str]:
     """The rembg models that cut out a person from a name alone, on this machine."""
-    from rembg.sessions import sessions
-
     return sorted(
         name
-        for name, session in sessions.items()
+        for name, session in _sessions().items()
         if session.is_local()
         and not session.requires_credentials()
         and name not in _NOT_FOR_PORTRAITS
@@ -31,16 +33,15 @@ def allowed() -> list[str]:
 
 def find_rembg(name: str, places: Places) -> Found:
     """As `find.find`, for any of `allowed()`. A file in the user's folder is taken as it is."""
-    from rembg.sessions import sessions
-
     if name not in allowed():
         names = ", ".join(["auto", "grabcut", "none", *sorted({*SEGMENTERS, *allowed()})])
         raise UserError(f"matte.session: {name!r} is not known; use one of: {names}")
     if path := in_local(f"{name}.onnx", places):
         return path, "local folder"
+    session = _sessions()[name]
     host = urlsplit(REMBG).netloc  # rembg has its other models there, too
     with _rembg_home(places.cache):
-        path = sessions[name].resolve_existing(f"{name}.onnx")
+        path = session.resolve_existing(f"{name}.onnx")
         if path:
             return Path(path), "download"
         if not places.download:
@@ -48,9 +49,18 @@ def find_rembg(name: str, places: Places) -> Found:
         if host in places.offline:
             raise Unavailable(places.offline[host])
         try:
-            return Path(sessions[name].download_models()), "download"
+            return Path(session.download_models()), "download"
         except (requests.RequestException, ValueError) as error:
             raise Unavailable(f"rembg could not download it: {error}") from error
+
+
+def _sessions() -> "dict[str, type[BaseSession]]":
+    """rembg's models by name."""
+    # Else the first import of rembg compiles pymatting, which nothing here calls, for most of a minute.
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+    from rembg.sessions import sessions
+
+    return sessions
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from stages.common.errors import UserError
 from stages.common.files import sha256
 from stages.records.weights import WEIGHTS, Weight, Weights
 from stages.weights import choose, known
+from tests.conftest import run_script
 from tests.weights.conftest import files, local_folder, places, published
 
 YUNET = b"pretend to be YuNet"
@@ -175,6 +176,13 @@ def test_name_that_rembg_does_not_know_lists_the_allowed(tmp_path, out):
     with pytest.raises(UserError, match="'u2nett' is not known.*grabcut.*u2netp") as error:
         resolve("haar", "u2nett", places(tmp_path), out)
     assert "sam" not in str(error.value).split(": ")[-1].split(", ")
+
+
+def test_asking_for_a_model_of_rembg_compiles_nothing(tmp_path):
+    """Else the first who asks waits for most of a minute."""
+    code = "from stages.weights.rembg_models import allowed; allowed(); import numba; "
+    done = run_script(f"{code}print(numba.config.DISABLE_JIT)", tmp_path)
+    assert done.stdout.strip() == "1", done.stderr
 
 
 def test_other_rembg_model_is_taken_from_the_local_folder(tmp_path, out):
