@@ -63,7 +63,9 @@ async function take(blob) {
   problem.hidden = true;
   try {
     if (blob.size > offer.max_bytes) throw new Error(tooLarge(blob.size));
-    photo = { blob, picture: await photos.decode(blob) };
+    const picture = await photos.decode(blob);
+    photo?.picture.close();
+    photo = { blob, picture };
   } catch (error) {
     complain(error.message);
     return;
@@ -72,7 +74,7 @@ async function take(blob) {
   several.hidden = true;
   warn(warnings, []);
   headline("answers.before");
-  photos.show(blob);
+  photos.show(photo.picture);
   main.dataset.state = "looking";
   document.querySelector(".stage").scrollIntoView({ block: "nearest" });
   lay();

@@ -2,10 +2,11 @@
 
 import { word } from "./words.js";
 
+const SHARP = 1600; // pixels on the longer side: as many as a screen shows
 const TYPES = ["image/jpeg", "image/png", "image/webp"];
 const stage = document.querySelector(".stage");
-const image = document.getElementById("photo");
-const frame = image.parentElement;
+const canvas = document.getElementById("photo");
+const frame = canvas.parentElement;
 const faces = document.getElementById("faces");
 
 /** Calls `take` with each photo that is chosen, dropped or pasted. */
@@ -47,9 +48,15 @@ export async function decode(blob) {
   }
 }
 
-export function show(blob) {
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(blob);
+/** Shows `picture`, from `decode`. On a canvas, as browsers keep what an <img> has decoded: after a
+ * hundred photos half a gigabyte. */
+export function show(picture) {
+  const scale = Math.min(1, SHARP / Math.max(picture.width, picture.height));
+  canvas.width = Math.max(1, Math.round(scale * picture.width));
+  canvas.height = Math.max(1, Math.round(scale * picture.height));
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   frame.hidden = false;
   faces.replaceChildren();
 }

@@ -31,7 +31,6 @@ export const known = (key) => key in words;
 export function fill(root) {
   for (const one of root.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
   for (const one of root.querySelectorAll("[data-label]")) one.ariaLabel = word(one.dataset.label);
-  for (const one of root.querySelectorAll("[data-alt]")) one.alt = word(one.dataset.alt);
 }
 
 export function percent(share) {

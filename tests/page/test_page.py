@@ -126,7 +126,7 @@ def test_camera(open_page):
     answered(page)
     assert page.locator("#camera").is_hidden()
     assert page.evaluate("document.querySelector('video').srcObject") is None
-    assert page.evaluate("document.getElementById('photo').naturalWidth") == 640
+    assert page.evaluate("document.getElementById('photo').width") == 640
     assert page.locator(".face").count() == 1
 
 
