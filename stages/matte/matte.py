@@ -63,7 +63,7 @@ def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "Session | 
         from stages.matte.selfie import Selfie
 
         return Selfie(segmenter.path(weights))
-    # Else the first import of rembg compiles pymatting, which nothing here calls, for most of a minute.
+    # Else the first import of rembg takes most of a minute: it compiles what nothing here calls.
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     os.environ["U2NET_HOME"] = str(weights.resolve())  # where rembg then finds <name>.onnx
     import onnxruntime

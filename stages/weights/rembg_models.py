@@ -56,7 +56,7 @@ def find_rembg(name: str, places: Places) -> Found:
 
 def _sessions() -> "dict[str, type[BaseSession]]":
     """rembg's models by name."""
-    # Else the first import of rembg compiles pymatting, which nothing here calls, for most of a minute.
+    # Else the first import of rembg takes most of a minute: it compiles what nothing here calls.
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     from rembg.sessions import sessions
 
