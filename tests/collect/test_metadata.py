@@ -44,7 +44,7 @@ def segment(code, body):
     return b"\xff" + bytes([code]) + struct.pack(">H", len(body) + 2) + body
 
 
-@pytest.mark.parametrize(("form", "orientation"), itertools.product(FORMATS, range(1, 9)))
+@pytest.mark.parametrize(("form", "orientation"), [*itertools.product(FORMATS, range(1, 9))])
 def test_place_and_words_go_and_the_picture_stays(form, orientation):
     data = photo(form, orientation)
     bare = stripped(data)
