@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 SMALLEST = 1 << 15
 STEPS = 127  # from zero to the largest number of a channel
 # The face network's dense layer has 6 million numbers, of which none weighs much. With fewer steps
-# they compress to much less, and answers change by no more than before.
+# they compress to much less; docs/numbers.md has what answers lose.
 HUGE, STEPS_OF_HUGE = 1 << 21, 24
 BLOCK = 64
 ONNX_AXES = {"Conv": 0, "Gemm": 1, "MatMul": 1}  # operation -> the axis of its output's channels

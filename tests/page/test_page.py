@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from app.chain import Chain
 from tests.page.conftest import LANGUAGES
@@ -77,6 +78,26 @@ def test_a_photo_from_a_file_gets_the_answers_of_the_chain(open_page, photos, pr
     assert re.fullmatch(r"Right for 78 of 100 .+ \(73\sto\s83\)\.", worth)
     assert card(page).locator(".dots .sure").count() == 73
     assert page.locator(".face").count() == 1
+
+
+def test_a_large_photo_on_its_side_is_shown_upright_and_as_sharp_as_a_screen(
+    open_page, portraits, tmp_path
+):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turn it clockwise to see it upright
+    lying = np.rot90(cv2.resize(portraits[0], (1500, 2000)))
+    Image.fromarray(lying[..., ::-1]).save(tmp_path / "large.jpg", exif=exif)
+    page = choose(open_page(), tmp_path / "large.jpg")
+    script = """() => {
+        const canvas = document.getElementById("photo");
+        const pixel = (x, y) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data];
+        return [canvas.width, canvas.height, pixel(600, 800), pixel(40, 40)];
+    }"""
+    width, height, *pixels = page.evaluate(script)
+    assert (width, height) == (1200, 1600)
+    small = cv2.resize(portraits[0], (1200, 1600), interpolation=cv2.INTER_AREA)
+    for (x, y), pixel in zip([(600, 800), (40, 40)], pixels, strict=True):
+        assert np.abs(small[y, x, ::-1] - np.array(pixel[:3], int)).max() < 12
 
 
 def test_each_card_links_to_its_model_card(open_page):
