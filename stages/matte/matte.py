@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from PIL import Image
 
+from stages.common.background import import_rembg
 from stages.common.closure import closure
 from stages.common.errors import UserError
 from stages.common.images import read_png, why, write_png
@@ -63,11 +64,10 @@ def load_session(weights: Path, faces: Path, onnx: "Onnx | None") -> "Session | 
         from stages.matte.selfie import Selfie
 
         return Selfie(segmenter.path(weights))
-    # Else the first import of rembg takes most of a minute: it compiles what nothing here calls.
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     os.environ["U2NET_HOME"] = str(weights.resolve())  # where rembg then finds <name>.onnx
     import onnxruntime
-    import rembg
+
+    rembg = import_rembg()
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one process a core already

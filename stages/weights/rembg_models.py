@@ -4,17 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 
+from stages.common.background import import_rembg
 from stages.common.errors import UserError
 from stages.weights.find import Found, Places, Unavailable, in_local
 from stages.weights.known import REMBG, SEGMENTERS
-
-if TYPE_CHECKING:
-    from rembg.sessions.base import BaseSession
 
 # They need a prompt or a model path, or give several masks a picture
 _NOT_FOR_PORTRAITS = {"sam", "u2net_cloth_seg", "u2net_custom", "dis_custom", "ben_custom"}
@@ -24,7 +21,7 @@ def allowed() -> list[str]:
     """The rembg models that cut out a person from a name alone, on this machine."""
     return sorted(
         name
-        for name, session in _sessions().items()
+        for name, session in import_rembg().sessions.sessions.items()
         if session.is_local()
         and not session.requires_credentials()
         and name not in _NOT_FOR_PORTRAITS
@@ -38,7 +35,7 @@ def find_rembg(name: str, places: Places) -> Found:
         raise UserError(f"matte.session: {name!r} is not known; use one of: {names}")
     if path := in_local(f"{name}.onnx", places):
         return path, "local folder"
-    session = _sessions()[name]
+    session = import_rembg().sessions.sessions[name]
     host = urlsplit(REMBG).netloc  # rembg has its other models there, too
     with _rembg_home(places.cache):
         path = session.resolve_existing(f"{name}.onnx")
@@ -52,15 +49,6 @@ def find_rembg(name: str, places: Places) -> Found:
             return Path(session.download_models()), "download"
         except (requests.RequestException, ValueError) as error:
             raise Unavailable(f"rembg could not download it: {error}") from error
-
-
-def _sessions() -> "dict[str, type[BaseSession]]":
-    """rembg's models by name."""
-    # Else the first import of rembg takes most of a minute: it compiles what nothing here calls.
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-    from rembg.sessions import sessions
-
-    return sessions
 
 
 @contextmanager

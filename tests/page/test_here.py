@@ -242,7 +242,8 @@ def test_a_new_version_takes_over_at_the_next_visit(host, visit, photos):
     page.reload()
     until(page, lambda: page.evaluate(waiting))
     assert card(page).locator(".task").inner_text() != "Another title"
-    # Not by a reload: under Playwright, Chromium may count the old worker as busy for minutes.
+    # Not by a reload, which is enough without Playwright: under it, Chromium may count the old
+    # worker as busy for minutes.
     context = page.context
     page.close()
     page = context.new_page()
