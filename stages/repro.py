@@ -9,6 +9,7 @@ end. A second one ends everything.
 """
 
 import argparse
+import json
 import logging
 import os
 import re
@@ -63,6 +64,7 @@ class Branch:
 
 def main(targets: list[str], jobs: int | None) -> int:
     """The exit status."""
+    mend()
     first, found = branches(graph(), targets)
     jobs = min(jobs or _jobs(), len(found))
     if jobs > 1:
@@ -71,6 +73,41 @@ def main(targets: list[str], jobs: int | None) -> int:
         if not Build(found, jobs).run():
             return 1
     return _plain(targets)
+
+
+def mend() -> None:
+    """Takes away what a killed `dvc` has left half-written: DVC would refuse to begin.
+
+    It writes both its list of running processes and dvc.lock in place. Nothing is built again
+    because of a lost dvc.lock: DVC keeps what each stage made of its inputs in its cache.
+
+    Raises `UserError` for a dvc.lock with conflicts of a merge.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils import strictyaml
+
+    try:
+        with Repo() as repo, repo.lock:  # nobody else writes them now
+            running = Path(repo.tmp_dir or "", "rwlock")
+            try:
+                json.loads(running.read_text("utf-8") if running.exists() else "{}")
+            except ValueError:
+                running.unlink()
+                log.warning("%s was half-written; removed it", os.path.relpath(running))
+            for path in (*Path().glob("dvc.lock"), *Path().glob("*/dvc.lock")):
+                try:
+                    strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA, repo.fs)
+                except DvcException as error:
+                    if "\n<<<<<<< " in path.read_text("utf-8"):
+                        remedy = f"keep one side: `git checkout --ours {path}`, or --theirs"
+                        raise UserError(f"{path}: a merge left conflicts; {remedy}") from error
+                    aside = path.replace(f"{path}.broken")
+                    log.warning("%s was half-written; it is %s now", path, aside)
+    except LockError:  # another `dvc` runs, and has read them
+        return
 
 
 def graph() -> "DiGraph":

@@ -214,6 +214,34 @@ def test_killed_in_the_middle_the_next_run_finishes_the_rest(project, tmp_path):
     assert happened(project).count("params begins") == 1
 
 
+def test_a_dvc_killed_while_it_wrote_its_own_files_keeps_nobody_from_building(project):
+    assert run(project, "stages.repro").returncode == 0
+    before, ran = (project / "dvc.lock").read_text(), happened(project)
+    kept = yaml.safe_load(before)
+    # Nothing, in the middle of a key, and after the name of a stage
+    for end in (0, before.index("md5: ") + 2, before.index("  search@b:\n") + 12):
+        (project / "dvc.lock").write_text(before[:end])
+        (project / ".dvc/tmp/rwlock").write_text('{"write": {"out/par'[:end])
+        assert run(project, "dvc", "repro").returncode, "DVC reads such a file: nothing to mend"
+        done = run(project, "stages.repro", "--jobs", "2")
+        assert done.returncode == 0, done.stderr
+        assert ".dvc/tmp/rwlock was half-written; removed it" in done.stderr
+        assert "dvc.lock was half-written; it is dvc.lock.broken now" in done.stderr
+        assert (project / "dvc.lock.broken").read_text() == before[:end]
+        assert yaml.safe_load((project / "dvc.lock").read_text()) == kept
+    assert happened(project) == ran
+
+
+def test_a_conflict_of_git_in_dvc_lock_is_left_to_people(project):
+    assert run(project, "stages.repro").returncode == 0
+    mine = (project / "dvc.lock").read_text()
+    conflict = f"{mine}\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n"
+    (project / "dvc.lock").write_text(conflict)
+    done = run(project, "stages.repro")
+    assert done.returncode == 1 and "dvc.lock: a merge left conflicts" in done.stderr
+    assert (project / "dvc.lock").read_text() == conflict
+
+
 def test_targets(project):
     done = run(project, "stages.repro", "--jobs", "2", "search@a", "collect@c")
     assert done.returncode == 0, done.stderr

@@ -65,12 +65,4 @@ export const explanation = (photo, task, face, tell) => call("explanation", [pho
 
 start(); // so that the networks are there when a photo comes
 
-if (navigator.serviceWorker) keep().catch(() => {}); // without it the page works while it is online
-
-/** Keeps the page for visits without a network; a version that came in last time takes over. */
-async function keep() {
-  const registration = await navigator.serviceWorker.register("sw.js");
-  if (!registration.waiting) return;
-  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
-  registration.waiting.postMessage("take over");
-}
+navigator.serviceWorker?.register("sw.js").catch(() => {}); // without it the page works while online
