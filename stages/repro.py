@@ -81,7 +81,7 @@ def mend() -> None:
     It writes both its list of running processes and dvc.lock in place. Nothing is built again
     because of a lost dvc.lock: DVC keeps what each stage made of its inputs in its cache.
 
-    Raises `UserError` for a dvc.lock with conflicts of a merge.
+    Raises `UserError` for a dvc.lock with conflicts of a merge, and outside of a project.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
@@ -108,6 +108,8 @@ def mend() -> None:
                     log.warning("%s was half-written; it is %s now", path, aside)
     except LockError:  # another `dvc` runs, and has read them
         return
+    except DvcException as error:
+        raise UserError(str(error)) from error
 
 
 def graph() -> "DiGraph":
