@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -76,10 +77,11 @@ def main(targets: list[str], jobs: int | None) -> int:
 
 
 def mend() -> None:
-    """Takes away what a killed `dvc` has left half-written: DVC would refuse to begin.
+    """Takes away what a killed `dvc` has left: DVC would refuse to begin.
 
-    It writes both its list of running processes and dvc.lock in place. Nothing is built again
-    because of a lost dvc.lock: DVC keeps what each stage made of its inputs in its cache.
+    It writes both its list of running processes and dvc.lock in place, so that each may be
+    half-written. Nothing is built again because of a lost dvc.lock: DVC keeps what each stage
+    made of its inputs in its cache.
 
     Raises `UserError` for a dvc.lock with conflicts of a merge, and outside of a project.
     """
@@ -92,11 +94,8 @@ def mend() -> None:
     try:
         with Repo() as repo, repo.lock:  # nobody else writes them now
             running = Path(repo.tmp_dir or "", "rwlock")
-            try:
-                json.loads(running.read_text("utf-8") if running.exists() else "{}")
-            except ValueError:
-                running.unlink()
-                log.warning("%s was half-written; removed it", os.path.relpath(running))
+            if not _names_a_dvc(running):
+                running.unlink(missing_ok=True)
             for path in (*Path().glob("dvc.lock"), *Path().glob("*/dvc.lock")):
                 try:
                     strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA, repo.fs)
@@ -110,6 +109,29 @@ def mend() -> None:
         return
     except DvcException as error:
         raise UserError(str(error)) from error
+
+
+def _names_a_dvc(running: Path) -> bool:
+    """Whether DVC's list of running processes is whole, and one of them runs still."""
+    try:
+        found = json.loads(running.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    processes = [*found.get("write", {}).values(), *chain(*found.get("read", {}).values())]
+    return any(_is_dvc(process["pid"]) for process in processes)
+
+
+def _is_dvc(pid: int) -> bool:
+    """Whether this process is another `dvc`: the number of one that ended may be anybody's."""
+    import psutil
+
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # another user's
+        return True
+    return pid != os.getpid() and any(Path(word).name == "dvc" for word in words)
 
 
 def graph() -> "DiGraph":

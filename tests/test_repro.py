@@ -225,11 +225,32 @@ def test_a_dvc_killed_while_it_wrote_its_own_files_keeps_nobody_from_building(pr
         assert run(project, "dvc", "repro").returncode, "DVC reads such a file: nothing to mend"
         done = run(project, "stages.repro", "--jobs", "2")
         assert done.returncode == 0, done.stderr
-        assert ".dvc/tmp/rwlock was half-written; removed it" in done.stderr
         assert "dvc.lock was half-written; it is dvc.lock.broken now" in done.stderr
         assert (project / "dvc.lock.broken").read_text() == before[:end]
         assert yaml.safe_load((project / "dvc.lock").read_text()) == kept
     assert happened(project) == ran
+
+
+def test_a_process_with_the_number_of_a_killed_dvc_is_not_waited_for(project):
+    (project / "out").mkdir()
+    busy = {"write": {str(project / "out/params"): {"pid": os.getpid(), "cmd": "dvc repro"}}}
+    (project / ".dvc/tmp/rwlock").write_text(json.dumps(busy))
+    refused = run(project, "dvc", "repro")
+    assert refused.returncode and "busy" in refused.stderr
+    done = run(project, "stages.repro", "params")
+    assert done.returncode == 0 and happened(project) == ["params begins", "params ends"]
+
+
+def test_a_dvc_that_runs_keeps_what_it_writes(project):
+    (project / "slow").write_text("20")
+    other = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "search@b"], cwd=project, env=environment()
+    )
+    wait_until(project, "search-b begins")
+    refused = run(project, "stages.repro", "search@b")
+    assert refused.returncode and "busy" in refused.stderr
+    other.terminate()
+    other.wait()
 
 
 def test_a_conflict_of_git_in_dvc_lock_is_left_to_people(project):
