@@ -13,8 +13,9 @@ import psutil
 import pytest
 import yaml
 
+from stages.common.errors import UserError
 from stages.common.parallel import cores
-from stages.repro import branches, graph
+from stages.repro import branches, graph, mend
 from tests.conftest import REPO
 
 pytestmark = pytest.mark.slow
@@ -214,20 +215,25 @@ def test_killed_in_the_middle_the_next_run_finishes_the_rest(project, tmp_path):
     assert happened(project).count("params begins") == 1
 
 
-def test_a_dvc_killed_while_it_wrote_its_own_files_keeps_nobody_from_building(project):
+def test_a_dvc_killed_while_it_wrote_its_own_files_keeps_nobody_from_building(project, monkeypatch):
     assert run(project, "stages.repro").returncode == 0
-    before, ran = (project / "dvc.lock").read_text(), happened(project)
-    kept = yaml.safe_load(before)
+    lock, running = project / "dvc.lock", project / ".dvc/tmp/rwlock"
+    before, ran = lock.read_text(), happened(project)
+    monkeypatch.chdir(project)
     # Nothing, in the middle of a key, and after the name of a stage
     for end in (0, before.index("md5: ") + 2, before.index("  search@b:\n") + 12):
-        (project / "dvc.lock").write_text(before[:end])
-        (project / ".dvc/tmp/rwlock").write_text('{"write": {"out/par'[:end])
-        assert run(project, "dvc", "repro").returncode, "DVC reads such a file: nothing to mend"
-        done = run(project, "stages.repro", "--jobs", "2")
-        assert done.returncode == 0, done.stderr
-        assert "dvc.lock was half-written; it is dvc.lock.broken now" in done.stderr
+        lock.write_text(before[:end])
+        running.write_text('{"write": {"out/par'[:end])
+        mend()
+        assert not lock.exists() and not running.exists()
         assert (project / "dvc.lock.broken").read_text() == before[:end]
-        assert yaml.safe_load((project / "dvc.lock").read_text()) == kept
+    lock.write_text(before[:end])
+    running.write_text("")
+    assert run(project, "dvc", "repro").returncode, "DVC reads such files: nothing to mend"
+    done = run(project, "stages.repro", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "dvc.lock was half-written; it is dvc.lock.broken now" in done.stderr
+    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(before)
     assert happened(project) == ran
 
 
@@ -253,13 +259,12 @@ def test_a_dvc_that_runs_keeps_what_it_writes(project):
     other.wait()
 
 
-def test_a_conflict_of_git_in_dvc_lock_is_left_to_people(project):
-    assert run(project, "stages.repro").returncode == 0
-    mine = (project / "dvc.lock").read_text()
-    conflict = f"{mine}\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n"
+def test_a_conflict_of_git_in_dvc_lock_is_left_to_people(project, monkeypatch):
+    conflict = "schema: '2.0'\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n"
     (project / "dvc.lock").write_text(conflict)
-    done = run(project, "stages.repro")
-    assert done.returncode == 1 and "dvc.lock: a merge left conflicts" in done.stderr
+    monkeypatch.chdir(project)
+    with pytest.raises(UserError, match=r"dvc\.lock: a merge left conflicts"):
+        mend()
     assert (project / "dvc.lock").read_text() == conflict
 
 
