@@ -231,6 +231,9 @@ def test_a_page_keeps_its_version_and_the_next_visit_has_the_new_one(host, visit
     server = host()
     page = visit(server.url)
     kept(page)
+    second, third = page.context.new_page(), page.context.new_page()
+    second.goto(server.url)
+    card(second).wait_for()
     offer = json.loads((server.folder / "tasks/en.json").read_text())
     offer["tasks"][0]["title"] = "Another title"
     (server.folder / "tasks/en.json").write_text(json.dumps(offer))
@@ -240,18 +243,33 @@ def test_a_page_keeps_its_version_and_the_next_visit_has_the_new_one(host, visit
     )
     newest = "caches.match('newest').then(answer => answer.text())"
     first = page.evaluate(newest)
-    other = page.context.new_page()
-    other.goto(server.url)  # a visit looks for a new version
+    third.goto(server.url)  # a visit looks for a new version
     until(page, lambda: page.evaluate(newest) != first)
-    choose(page, photos / "one.jpg")  # asks for the titles anew
-    assert card(page).locator(".task").inner_text() == "Personal colour"
-    for each in (other, page):
+    for each in (page, second, third):
+        choose(each, photos / "one.jpg")  # asks for the titles anew
+        assert card(each).locator(".task").inner_text() == "Personal colour"
+    for each in (third, second, page):
         each.reload()
         until(each, lambda each=each: card(each).locator(".task").inner_text() == "Another title")
         choose(each, photos / "one.jpg")
     page.reload()
     # One version, and which page has which
     until(page, lambda: len(page.evaluate("caches.keys()")) == 2)
+
+
+def test_a_full_disk_keeps_nobody_from_answers(host, visit, photos):
+    server = host()
+    page = visit(server.url)
+    kept(page)
+    origin = server.url.rpartition("/mirror")[0]
+    page.context.new_cdp_session(page).send(
+        "Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 1}
+    )
+    written = "caches.open('more').then(cache => cache.put('more', new Response('more')))"
+    with pytest.raises(Exception, match="Quota"):
+        page.evaluate(written)
+    page.reload()
+    assert shown(choose(page, photos / "one.jpg"))
 
 
 def test_make_app_serves_it_too(project, site, visit, photos, monkeypatch):

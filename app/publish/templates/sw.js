@@ -11,7 +11,7 @@ addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
 addEventListener("fetch", (event) => {
   if (event.request.method === "GET") event.respondWith(kept(event));
-  if (event.request.mode === "navigate") event.waitUntil(tidy());
+  if (event.request.mode === "navigate") event.waitUntil(tidy(event.resultingClientId));
 });
 
 async function install() {
@@ -32,14 +32,17 @@ async function activate() {
 async function kept({ request, clientId, resultingClientId }) {
   const opened = request.mode === "navigate" || !clientId;
   const version = (!opened && (await chosen(clientId))) || (await chosen("newest")) || VERSION;
-  if (resultingClientId) await choose(resultingClientId, version);
+  if (resultingClientId) await choose(resultingClientId, version).catch(full);
   const cache = await caches.open(version);
   const found = await cache.match(request, { ignoreSearch: true });
   if (found) return found;
   const answer = await fetch(request);
-  if (answer.ok) await cache.put(request, answer.clone()); // one that had come in damaged
+  if (answer.ok) await cache.put(request, answer.clone()).catch(full); // it had been damaged
   return answer;
 }
+
+/** A visitor with a full disk goes without what was to be kept. */
+function full() {}
 
 async function chosen(id) {
   const answer = await caches.match(id, { cacheName: CHOSEN });
@@ -51,11 +54,11 @@ async function choose(id, version) {
   await cache.put(id, new Response(version));
 }
 
-/** Forgets pages that are closed, and versions that no page has. */
-async function tidy() {
+/** Forgets pages that are closed, and versions that no page has. `opening` is not listed yet. */
+async function tidy(opening) {
   if (registration.installing) return; // its version is not chosen yet
   const open = await clients.matchAll({ type: "all", includeUncontrolled: true });
-  const ids = new Set(["newest", ...open.map(({ id }) => id)]);
+  const ids = new Set(["newest", opening, ...open.map(({ id }) => id)]);
   const cache = await caches.open(CHOSEN);
   const used = new Set([CHOSEN]);
   for (const request of await cache.keys()) {
